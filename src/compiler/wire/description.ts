@@ -1,0 +1,60 @@
+import type { DType } from '../../graph/dtype.js';
+import type { Attributes } from '../../graph/op.js';
+
+/** Where a tensor of a plan lives: in which memory, and at which byte its element [0, 0, ...] lies. */
+export interface TensorLocation {
+  readonly kind: 'arena' | 'binding' | 'result' | 'constant';
+  /** Which binding or result; 0 for the arena and the constants. */
+  readonly index: number;
+  /** Bytes from the start of that memory. */
+  readonly offset: number;
+}
+
+export interface TensorDescription {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** In elements; 0 where broadcast, negative where flipped. */
+  readonly strides: readonly number[];
+  readonly location: TensorLocation;
+}
+
+/** An elementwise program in SSA form: values 0 .. inputs-1 are the loaded inputs, instruction i defines value inputs + i. */
+export interface ProgramDescription {
+  readonly instructions: readonly { readonly op: string; readonly dtype: DType; readonly sources: readonly number[]; readonly immediate?: number }[];
+  /** The value that is stored to each output. */
+  readonly stored: readonly number[];
+}
+
+export type Queue = 'compute' | 'copy' | 'communicate';
+
+export interface StepDescription {
+  readonly kernel: string;
+  /** Where it came from, for messages and profiles. */
+  readonly label: string;
+  /** Indices into `tensors`. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+  readonly attributes: Attributes;
+  /** Of the kernel `elementwise` only. */
+  readonly program?: ProgramDescription;
+  /** Overwrites state: does nothing once the run has failed or was aborted. Commit steps come last. */
+  readonly commit: boolean;
+  readonly queue: Queue;
+  /** Earlier steps on other queues that must have finished. */
+  readonly waits: readonly number[];
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** A plan before it is encoded: what the compiler produces and the runtime executes. Sizes and offsets are in bytes. */
+export interface PlanDescription {
+  readonly arenaBytes: number;
+  /** Given at each run. A `state` is overwritten in place by commit steps and must be a DeviceBuffer. */
+  readonly bindings: readonly { readonly bytes: number; readonly kind: 'input' | 'state' }[];
+  /** New memory at each run. */
+  readonly results: readonly { readonly bytes: number }[];
+  /** Uploaded once, when the plan is loaded. */
+  readonly constants: Uint8Array;
+  readonly tensors: readonly TensorDescription[];
+  readonly steps: readonly StepDescription[];
+}
