@@ -105,6 +105,12 @@ typedef struct PolluxKernelInfo {
   const char* fusions; /* ";"-separated, see docs/internals.md; NULL for none */
 } PolluxKernelInfo;
 
+enum { /* of a whole backend */
+  /* allocate() gives memory that the host may read and write, and every call below has finished when it returns. The
+   * runtime then saves a staging copy, runs tiny plans on the calling thread and lets short plans in between. */
+  POLLUX_HOST_MEMORY = 1
+};
+
 typedef struct PolluxDescription {
   const char* name;  /* "cpu", "cuda" */
   const char* level; /* instruction set or architecture, e.g. "avx512" */
@@ -112,6 +118,7 @@ typedef struct PolluxDescription {
   const PolluxKernelInfo* kernels;
   int32_t instruction_count; /* elementwise instructions: name and dtypes of the value defined */
   const PolluxKernelInfo* instructions;
+  uint32_t features; /* POLLUX_HOST_MEMORY or 0 */
 } PolluxDescription;
 
 /* What the runtime lends a backend. Lives as long as the process. */
@@ -135,7 +142,8 @@ typedef struct PolluxBackend {
   PolluxResult (*open)(const PolluxHost* host, int32_t index, PolluxDevice** device, char* error, size_t error_size);
   const PolluxDescription* (*describe)(PolluxDevice*);
 
-  /* Memory of the device, aligned to 64 bytes at least. The host may not be able to read it. */
+  /* Memory of the device, aligned to 64 bytes at least. The host may not be able to read it. These two alone may be
+   * called by any thread at any time, beside any other call. */
   void* (*allocate)(PolluxDevice*, uint64_t bytes); /* NULL: out of memory */
   void (*release)(PolluxDevice*, void* memory, uint64_t bytes);
 
@@ -151,6 +159,9 @@ typedef struct PolluxBackend {
   PolluxResult (*copy)(PolluxDevice*, void* destination, const void* source, uint64_t bytes);
   PolluxResult (*fill_zero)(PolluxDevice*, void* destination, uint64_t bytes);
   PolluxResult (*synchronize)(PolluxDevice*, char* error, size_t error_size);
+
+  /* Bytes that prepared steps hold beside scratch: packed weights, tables. NULL: none. Any thread may ask. */
+  uint64_t (*packed_bytes)(PolluxDevice*);
 } PolluxBackend;
 
 /* The one exported symbol. */
