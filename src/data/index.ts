@@ -1,0 +1,14 @@
+export { ArrayDataset, classLabels } from './array-dataset.js';
+export type { ArrayField, SchemaOf } from './array-dataset.js';
+export { augment } from './augment.js';
+export { Dataset, allocateBatch } from './dataset.js';
+export type { Batch, Field, GetOptions, Indices, MapFunction, SampleContext, Schema } from './dataset.js';
+export * as datasets from './datasets.js';
+export type { ClassField, IdxOptions, ImageClasses, Normalization } from './datasets.js';
+export type { ArrayOf, HostArray, TypedArray } from './host.js';
+export { parseIdx, readIdx } from './idx.js';
+export type { IdxData } from './idx.js';
+export { DataLoader } from './loader.js';
+export type { LoaderOptions, LoaderState } from './loader.js';
+export * as transforms from './transforms.js';
+export type { Fill, ImageShape, ImageTransform } from './transforms.js';
