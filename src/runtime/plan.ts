@@ -167,8 +167,8 @@ export class LoadedPlan {
 
   #settle(call: Call, outcome: NativeOutcome | undefined, error?: unknown): void {
     this.#inFlight--;
-    const next = this.#waiting.shift();
-    if (next) {
+    while (this.#waiting.length && this.#inFlight < mostInFlight) {
+      const next = this.#waiting.shift()!;
       try {
         this.#start(next);
       } catch (failure) {

@@ -1,0 +1,3 @@
+/** The plan wire: what the compiler hands to the runtime, as one versioned buffer. */
+export type { PlanDescription, ProgramDescription, Queue, StepDescription, TensorDescription, TensorLocation } from './description.js';
+export { encodePlan } from './encode.js';
