@@ -1,5 +1,4 @@
 import type { DType } from '../graph/dtype.js';
-import { apply } from '../graph/node.js';
 import type { Value } from '../graph/node.js';
 import type { Attributes, Op } from '../graph/op.js';
 import { applyOne, defineRecord } from './define.js';
@@ -48,7 +47,7 @@ export function decodeProgram(text: string): Program {
 }
 
 /**
- * The record of fused programs. It takes the table of records to decompose with, since a program may name any elementwise op.
+ * The record of fused programs, which the compiler alone applies. It takes the table of records to decompose with, since a program may name any elementwise op.
  */
 export const elementwiseRecord = (recordOf: (name: string) => Op | undefined): Op<ProgramAttributes> => defineRecord<ProgramAttributes>({
   name: 'elementwise',
@@ -79,7 +78,3 @@ export const elementwiseRecord = (recordOf: (name: string) => Op | undefined): O
   flops: (_inputs, outputs, { program }) =>
     decodeProgram(program).instructions.filter(({ op }) => op !== 'constant').length * outputs[0].shape.reduce((a, b) => a * b, 1),
 });
-
-/** Applies a program; made by the compiler only. */
-export const elementwise = (record: Op<ProgramAttributes>, inputs: readonly Value[], program: Program, shape: readonly number[]):
-  readonly Value[] => apply(record, inputs, { program: encodeProgram(program), shape });

@@ -1,0 +1,231 @@
+import type { Value } from '../graph/node.js';
+import { sameShape } from '../graph/op.js';
+import { broadcast, reshape } from './broadcast.js';
+import { applyOne, defineRecord } from './define.js';
+import { zerosLike } from './leaf.js';
+import { fail, normaliseAxes, normaliseAxis, requireSameDtype, showShape } from './support.js';
+
+type AxesAttributes = { readonly axes: readonly number[] };
+type SliceAttributes = { readonly start: readonly number[]; readonly stop: readonly number[]; readonly step: readonly number[] };
+type PadAttributes = { readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number };
+type AxisAttributes = { readonly axis: number };
+
+const isIdentity = (axes: readonly number[]): boolean => axes.every((axis, i) => axis === i);
+const inverse = (axes: readonly number[]): number[] => axes.map((_, i) => axes.indexOf(i));
+
+export const movementRecords = {
+  transpose: defineRecord<AxesAttributes>({
+    name: 'transpose',
+    cost: 'view',
+    infer([x], { axes }) {
+      if (axes.length !== x.shape.length || !isIdentity([...axes].sort((a, b) => a - b))) {
+        fail('SHAPE_MISMATCH', 'transpose', `axes ${showShape(axes)} are no permutation of the axes of shape ${showShape(x.shape)}`);
+      }
+      return { shape: axes.map((axis) => x.shape[axis]!), dtype: x.dtype };
+    },
+    gradient: ({ dy, attributes: { axes } }) => transpose(dy, inverse(axes)),
+  }),
+  slice: defineRecord<SliceAttributes>({
+    name: 'slice',
+    cost: 'view',
+    infer([x], { start, stop, step }) {
+      const { shape } = x;
+      for (const [i, size] of shape.entries()) {
+        if (!(start[i]! >= 0 && start[i]! <= stop[i]! && stop[i]! <= size && step[i]! >= 1)) {
+          fail('SHAPE_MISMATCH', 'slice', `${start[i]}:${stop[i]}:${step[i]} is outside axis ${i} of shape ${showShape(shape)}`);
+        }
+      }
+      return { shape: shape.map((_, i) => Math.ceil((stop[i]! - start[i]!) / step[i]!)), dtype: x.dtype };
+    },
+    gradient: ({ dy, inputs: [x], attributes: { start, step } }) => unslice(dy, x.shape, start, step),
+  }),
+  flip: defineRecord<AxesAttributes>({
+    name: 'flip',
+    cost: 'view',
+    infer: ([x]) => x,
+    gradient: ({ dy, attributes: { axes } }) => flip(dy, axes),
+  }),
+  pad: defineRecord<PadAttributes>({
+    name: 'pad',
+    cost: 'move',
+    infer([x], { low, high }) {
+      if ([...low, ...high].some((count) => !Number.isInteger(count) || count < 0)) {
+        throw new RangeError(`pad: ${showShape(low)} and ${showShape(high)} must be integers >= 0; slice() takes elements away`);
+      }
+      return { shape: x.shape.map((size, i) => low[i]! + size + high[i]!), dtype: x.dtype };
+    },
+    gradient: ({ dy, inputs: [x], attributes: { low } }) => slice(dy, low, x.shape.map((size, i) => low[i]! + size)),
+  }),
+  concat: defineRecord<AxisAttributes>({
+    name: 'concat',
+    cost: 'move',
+    infer(inputs, { axis }) {
+      const [first] = inputs;
+      let total = 0;
+      for (const { shape, dtype } of inputs) {
+        requireSameDtype('concat', first, { shape, dtype });
+        if (shape.length !== first.shape.length || shape.some((size, i) => i !== axis && size !== first.shape[i])) {
+          fail('SHAPE_MISMATCH', 'concat', `shapes ${showShape(first.shape)} and ${showShape(shape)} differ outside axis ${axis}`);
+        }
+        total += shape[axis]!;
+      }
+      return { shape: first.shape.with(axis, total), dtype: first.dtype };
+    },
+    gradient({ dy, inputs, attributes: { axis } }) {
+      let end = 0;
+      return inputs.map(({ shape }) => {
+        const start = end;
+        end += shape[axis]!;
+        const stop = end;
+        return () => sliceAxis(dy, axis, start, stop);
+      });
+    },
+  }),
+};
+
+/** Permutes the axes; by default reverses them. Output axis i is input axis `axes[i]`. */
+export function transpose(x: Value, axes?: readonly number[]): Value {
+  const rank = x.shape.length;
+  const order = axes ? axes.map((axis) => normaliseAxis('transpose', axis, rank)) : x.shape.map((_, i) => rank - 1 - i);
+  return order.length === rank && isIdentity(order) ? x : applyOne(movementRecords.transpose, [x], { axes: order });
+}
+
+/** Exchanges two axes. */
+export function swapAxes(x: Value, first: number, second: number): Value {
+  const a = normaliseAxis('swapAxes', first, x.shape.length);
+  const b = normaliseAxis('swapAxes', second, x.shape.length);
+  return transpose(x, x.shape.map((_, i) => (i === a ? b : i === b ? a : i)));
+}
+
+/**
+ * Elements start, start + step, ... below stop, for each axis. Negative bounds count from the end, and bounds outside the axis are
+ * brought to its ends, as in NumPy. Missing bounds mean the whole axis; steps are positive (`flip` turns an axis round).
+ */
+export function slice(
+  x: Value,
+  start: readonly (number | undefined)[],
+  stop: readonly (number | undefined)[] = [],
+  step: readonly (number | undefined)[] = [],
+): Value {
+  const { shape } = x;
+  if (Math.max(start.length, stop.length, step.length) > shape.length) {
+    throw new RangeError(`slice: bounds for more axes than shape ${showShape(shape)} has`);
+  }
+  const bound = (at: number | undefined, size: number, missing: number): number =>
+    (at === undefined ? missing : Math.min(size, Math.max(0, at < 0 ? at + size : at)));
+  const begin = shape.map((size, i) => bound(start[i], size, 0));
+  const end = shape.map((size, i) => Math.max(begin[i]!, bound(stop[i], size, size)));
+  const steps = shape.map((_, i) => step[i] ?? 1);
+  if ([...begin, ...end, ...steps].some((n) => !Number.isInteger(n)) || steps.some((n) => n < 1)) {
+    throw new RangeError(`slice: bounds must be integers and steps integers >= 1, not ${showShape(steps)}`);
+  }
+  if (steps.every((n) => n === 1) && begin.every((n) => n === 0) && sameShape(end, shape)) return x;
+  return applyOne(movementRecords.slice, [x], { start: begin, stop: end, step: steps });
+}
+
+/** `slice` along one axis. */
+export function sliceAxis(x: Value, axis: number, start: number, stop: number, step = 1): Value {
+  const at = normaliseAxis('slice', axis, x.shape.length);
+  const only = (n: number): (number | undefined)[] => x.shape.map((_, i) => (i === at ? n : undefined));
+  return slice(x, only(start), only(stop), only(step));
+}
+
+/** The adjoint of slice: puts `y` back at start, start + step, ... of zeros of `shape`. Steps become zeros by padding a new axis. */
+function unslice(y: Value, shape: readonly number[], start: readonly number[], step: readonly number[]): Value {
+  if (y.shape.includes(0)) return zerosLike({ shape, dtype: y.dtype });
+  let spread = y;
+  for (const [axis, stride] of step.entries()) {
+    if (stride === 1) continue;
+    const { shape: now } = spread;
+    const column = reshape(spread, now.toSpliced(axis + 1, 0, 1));
+    const apart = pad(column, now.map(() => 0).concat(0), column.shape.map((_, i) => (i === axis + 1 ? stride - 1 : 0)));
+    const joined = reshape(apart, now.with(axis, now[axis]! * stride));
+    spread = sliceAxis(joined, axis, 0, (now[axis]! - 1) * stride + 1);
+  }
+  return pad(spread, start, shape.map((size, i) => size - start[i]! - spread.shape[i]!));
+}
+
+/** Turns axes round (default: all). */
+export function flip(x: Value, axes?: number | readonly number[]): Value {
+  const found = normaliseAxes('flip', axes, x.shape.length);
+  return found.length === 0 ? x : applyOne(movementRecords.flip, [x], { axes: found });
+}
+
+/** Adds `low[i]` elements before and `high[i]` after axis i, all of them `value`. */
+export function pad(x: Value, low: readonly number[], high: readonly number[], value = 0): Value {
+  if (low.length !== x.shape.length || high.length !== x.shape.length) {
+    throw new RangeError(`pad: shape ${showShape(x.shape)} needs ${x.shape.length} counts a side, not ${low.length} and ${high.length}`);
+  }
+  return [...low, ...high].every((count) => count === 0) ? x : applyOne(movementRecords.pad, [x], { low, high, value });
+}
+
+/** Joins values along an axis; their other sizes agree. */
+export function concat(values: readonly Value[], axis = 0): Value {
+  const [first] = values;
+  if (!first) throw new RangeError('concat: there is nothing to join');
+  const at = normaliseAxis('concat', axis, first.shape.length);
+  return values.length === 1 ? first : applyOne(movementRecords.concat, values, { axis: at });
+}
+
+/** Inserts an axis of size 1 at each place (counted in the result). */
+export function expandDims(x: Value, axes: number | readonly number[]): Value {
+  const list = typeof axes === 'number' ? [axes] : axes;
+  const found = normaliseAxes('expandDims', list, x.shape.length + list.length);
+  const rest = [...x.shape];
+  const shape = Array.from({ length: x.shape.length + list.length }, (_, i) => (found.includes(i) ? 1 : rest.shift()!));
+  return reshape(x, shape);
+}
+
+/** Removes axes of size 1 (default: all of them). */
+export function squeeze(x: Value, axes?: number | readonly number[]): Value {
+  const found = axes === undefined
+    ? x.shape.flatMap((size, i) => (size === 1 ? [i] : []))
+    : normaliseAxes('squeeze', axes, x.shape.length);
+  const wide = found.find((axis) => x.shape[axis] !== 1);
+  if (wide !== undefined) fail('SHAPE_MISMATCH', 'squeeze', `axis ${wide} of shape ${showShape(x.shape)} is not of size 1`);
+  return reshape(x, x.shape.filter((_, i) => !found.includes(i)));
+}
+
+/** Joins axes `first` to `last` into one. */
+export function flatten(x: Value, first = 0, last = -1): Value {
+  if (x.shape.length === 0) return reshape(x, [1]);
+  const a = normaliseAxis('flatten', first, x.shape.length);
+  const b = normaliseAxis('flatten', last, x.shape.length);
+  const size = x.shape.slice(a, b + 1).reduce((product, n) => product * n, 1);
+  return a < b ? reshape(x, x.shape.toSpliced(a, b - a + 1, size)) : x;
+}
+
+/** Joins values of one shape along a new axis. */
+export function stack(values: readonly Value[], axis = 0): Value {
+  const [first] = values;
+  if (!first) throw new RangeError('stack: there is nothing to join');
+  for (const { shape } of values) {
+    if (!sameShape(shape, first.shape)) fail('SHAPE_MISMATCH', 'stack', `shapes ${showShape(first.shape)} and ${showShape(shape)} must be equal`);
+  }
+  const at = normaliseAxis('stack', axis, first.shape.length + 1);
+  return concat(values.map((value) => expandDims(value, at)), at);
+}
+
+/** Cuts an axis into equal parts (a number of them), or into parts of the given sizes. */
+export function split(x: Value, parts: number | readonly number[], axis = 0): Value[] {
+  const at = normaliseAxis('split', axis, x.shape.length);
+  const size = x.shape[at]!;
+  if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1 || size % parts !== 0)) {
+    fail('SHAPE_MISMATCH', 'split', `axis ${at} of shape ${showShape(x.shape)} does not split into ${parts} equal parts`);
+  }
+  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(size / parts) : parts;
+  if (sizes.reduce((a, b) => a + b, 0) !== size) {
+    fail('SHAPE_MISMATCH', 'split', `parts ${showShape(sizes)} do not add up to axis ${at} of shape ${showShape(x.shape)}`);
+  }
+  let end = 0;
+  return sizes.map((part) => sliceAxis(x, at, end, (end += part)));
+}
+
+/** Repeats the whole of `x` `repeats[i]` times along axis i; leading axes are added where `repeats` is longer. */
+export function tile(x: Value, repeats: readonly number[]): Value {
+  const rank = Math.max(repeats.length, x.shape.length);
+  const shape = [...new Array<number>(rank - x.shape.length).fill(1), ...x.shape];
+  const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
+  const apart = reshape(x, shape.flatMap((size) => [1, size]));
+  return reshape(broadcast(apart, shape.flatMap((size, i) => [times[i]!, size])), shape.map((size, i) => size * times[i]!));
+}

@@ -1,0 +1,126 @@
+import type { DType } from '../graph/dtype.js';
+import type { Value } from '../graph/node.js';
+import { sizeOf } from '../graph/op.js';
+import type { Op } from '../graph/op.js';
+import { add, div, mul, sub } from './arithmetic.js';
+import { broadcast, reducedShape, reshape, restoreAxes, sum } from './broadcast.js';
+import type { ReduceAttributes } from './broadcast.js';
+import { cast } from './cast.js';
+import { equal } from './comparison.js';
+import { applyOne, defineRecord } from './define.js';
+import type { Definition, GradientCall } from './define.js';
+import { detach, zerosLike } from './leaf.js';
+import { arithmetic, fail, float, normaliseAxes, requireDtype, showShape } from './support.js';
+import { abs, exp, isFinite, log, sqrt, square } from './unary.js';
+import { pow } from './binary.js';
+import { where } from './where.js';
+
+type Axes = number | readonly number[];
+
+function reduceRecord(
+  name: string,
+  allowed: readonly DType[],
+  rule: Pick<Definition<ReduceAttributes>, 'gradient' | 'stops'>,
+): Op<ReduceAttributes> {
+  return defineRecord<ReduceAttributes>({
+    name,
+    cost: 'reduce',
+    infer([x], attributes) {
+      requireDtype(name, x, allowed);
+      if ((name === 'max' || name === 'min') && attributes.axes.some((axis) => x.shape[axis] === 0)) {
+        fail('SHAPE_MISMATCH', name, `shape ${showShape(x.shape)} has no elements to choose from`);
+      }
+      return { shape: reducedShape(x.shape, attributes), dtype: x.dtype };
+    },
+    flops: ([x]) => sizeOf(x.shape),
+    ...rule,
+  });
+}
+
+/** The extreme elements share the gradient equally. */
+function extremeGradient({ dy, inputs: [x], y, attributes: { axes } }: GradientCall<ReduceAttributes>): Value {
+  const chosen = equal(x, restoreAxes(y, x.shape, axes));
+  const count = sum(cast(chosen, x.dtype), axes, true);
+  return where(chosen, restoreAxes(div(reshape(dy, count.shape), count), x.shape, axes), zerosLike(x));
+}
+
+/**
+ * Each element's derivative is the product of the others: y / x, or, for the only zero, the product of the rest. Exact in the
+ * first order; in the second, the term that couples two zeros of one product is left out.
+ */
+function prodGradient({ dy, inputs: [x], y, attributes: { axes } }: GradientCall<ReduceAttributes>): Value {
+  const zero = equal(x, 0);
+  const safe = where(zero, 1, x);
+  const single = equal(sum(cast(zero, x.dtype), axes, true), 1);
+  const rest = prod(safe, axes, true);
+  const ofZero = where(single, rest, zerosLike(rest));
+  const others = where(zero, broadcast(ofZero, x.shape), div(restoreAxes(y, x.shape, axes), safe));
+  return mul(restoreAxes(dy, x.shape, axes), others);
+}
+
+export const reduceRecords = {
+  prod: reduceRecord('prod', arithmetic, { gradient: prodGradient }),
+  max: reduceRecord('max', arithmetic, { gradient: extremeGradient }),
+  min: reduceRecord('min', arithmetic, { gradient: extremeGradient }),
+  any: reduceRecord('any', ['bool'], { stops: true }),
+  all: reduceRecord('all', ['bool'], { stops: true }),
+};
+
+const builder = (record: Op<ReduceAttributes>) => (x: Value, axes?: Axes, keepDims = false): Value => {
+  const found = normaliseAxes(record.name, axes, x.shape.length);
+  return found.length === 0 ? x : applyOne(record, [x], { axes: found, keepDims });
+};
+
+/** Product over `axes` (default: all). */
+export const prod = builder(reduceRecords.prod);
+/** Greatest element over `axes` (default: all); NaN wins. Equal ones share the gradient, as in PyTorch's amax. */
+export const max = builder(reduceRecords.max);
+/** Smallest element over `axes` (default: all); NaN wins. Equal ones share the gradient, as in PyTorch's amin. */
+export const min = builder(reduceRecords.min);
+/** Whether any element over `axes` (default: all) is true. */
+export const any = builder(reduceRecords.any);
+/** Whether all elements over `axes` (default: all) are true. */
+export const all = builder(reduceRecords.all);
+
+/** How many elements a reduction puts into one. */
+const countOf = (x: Value, axes: readonly number[]): number => axes.reduce((count, axis) => count * x.shape[axis]!, 1);
+
+/** Arithmetic mean over `axes` (default: all) of floats. */
+export function mean(x: Value, axes?: Axes, keepDims = false): Value {
+  requireDtype('mean', x, float);
+  const found = normaliseAxes('mean', axes, x.shape.length);
+  return div(sum(x, found, keepDims), countOf(x, found));
+}
+
+/** Mean square distance from the mean, over n - `correction` elements: 1, the default, makes the estimate unbiased. */
+export function variance(x: Value, axes?: Axes, keepDims = false, correction = 1): Value {
+  requireDtype('variance', x, float);
+  const found = normaliseAxes('variance', axes, x.shape.length);
+  const squares = sum(square(sub(x, mean(x, found, true))), found, keepDims);
+  return div(squares, Math.max(0, countOf(x, found) - correction));
+}
+
+/** Square root of the variance. */
+export const std = (x: Value, axes?: Axes, keepDims = false, correction = 1): Value => sqrt(variance(x, axes, keepDims, correction));
+
+/** The vector norm of an order over `axes` (default: all): 2 (default), 1, Infinity, or any p > 0. The 2-norm has gradient 0 at 0. */
+export function norm(x: Value, order = 2, axes?: Axes, keepDims = false): Value {
+  requireDtype('norm', x, float);
+  if (!(order > 0)) throw new RangeError(`norm: order ${order} must be > 0`);
+  if (order === 1) return sum(abs(x), axes, keepDims);
+  if (order === Infinity) return max(abs(x), axes, keepDims);
+  if (order !== 2) return pow(sum(pow(abs(x), order), axes, keepDims), 1 / order);
+  const squares = sum(square(x), axes, keepDims);
+  const zero = equal(squares, 0);
+  return where(zero, 0, sqrt(where(zero, 1, squares)));
+}
+
+/** ln of the sum of e^x over `axes` (default: all), without overflow. */
+export function logSumExp(x: Value, axes?: Axes, keepDims = false): Value {
+  requireDtype('logSumExp', x, float);
+  const found = normaliseAxes('logSumExp', axes, x.shape.length);
+  const top = detach(max(x, found, true));
+  const shift = where(isFinite(top), top, zerosLike(top));
+  const result = add(log(sum(exp(sub(x, shift)), found, true)), shift);
+  return keepDims ? result : reshape(result, reducedShape(x.shape, { axes: found, keepDims }));
+}
