@@ -40,6 +40,8 @@ export interface Op<A extends Attributes = Attributes> {
   decompose?(inputs: readonly Value[], attributes: A, node?: Node): Value[];
   /** Pairs [output, input]: this output may be written over that input. */
   readonly inPlace?: readonly (readonly [output: number, input: number])[];
+  /** May set the status word (a label or index out of range, a value that is not finite): it never runs after a state is overwritten. */
+  readonly reports?: boolean;
   /** Floating-point operations of one evaluation. Default: one an output element for elementwise and reduce, else 0. */
   flops?(inputs: readonly Type[], outputs: readonly Type[], attributes: A): number;
 }

@@ -34,6 +34,7 @@ export interface Definition<A extends Attributes> {
   readonly stops?: boolean;
   decompose?(inputs: Operands, attributes: A): Value | Value[];
   readonly inPlace?: Op<A>['inPlace'];
+  readonly reports?: boolean;
   flops?(inputs: OperandTypes, outputs: OperandTypes, attributes: A): number;
 }
 
@@ -42,12 +43,13 @@ const listOf = <T>(value: T | readonly T[]): T[] => (isList(value) ? [...value] 
 
 /** Makes the record of an op. */
 export function defineRecord<A extends Attributes = Record<never, never>>(definition: Definition<A>): Op<A> {
-  const { name, cost, infer, gradient, stops, decompose, inPlace, flops } = definition;
+  const { name, cost, infer, gradient, stops, decompose, inPlace, reports, flops } = definition;
   return {
     name,
     cost,
     stops,
     inPlace,
+    reports,
     infer: (inputs, attributes) => listOf<Type>(infer(inputs as unknown as OperandTypes, attributes)),
     gradient: gradient && ((node, cotangents, needed) => {
       const flows = listOf<Flow>(gradient({
