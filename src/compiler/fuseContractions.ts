@@ -1,0 +1,111 @@
+import type { Attributes } from '../graph/op.js';
+import { sizeOf } from '../graph/op.js';
+import type { Graph, Operand, Operation } from './graph.js';
+import { soleUser } from './graph.js';
+import { isDisjoint } from './pooling.js';
+import { isOp, recordOf } from './record.js';
+import type { Target } from './target.js';
+
+const joined = (...operations: Operation[]): Operation['sources'] => operations.flatMap((operation) => operation.sources);
+
+/** A transpose of the last two axes in front of a matmul becomes its attribute. */
+function absorbTranspose(matmul: Operation, graph: Graph): Operation {
+  let { attributes } = matmul;
+  const inputs = [...matmul.inputs];
+  for (const [i, name] of [[0, 'transposeA'], [1, 'transposeB']] as const) {
+    const { producer } = inputs[i]!;
+    if (!isOp(producer, 'transpose')) continue;
+    const axes = producer.attributes['axes'] as readonly number[];
+    const rank = axes.length;
+    if (!axes.every((axis, at) => axis === (at < rank - 2 ? at : 2 * rank - 3 - at))) continue;
+    inputs[i] = producer.inputs[0]!;
+    attributes = { ...attributes, [name]: !attributes[name] };
+  }
+  if (attributes === matmul.attributes) return matmul;
+  const better = graph.add(matmul.op, inputs, attributes, matmul.outputs, matmul);
+  graph.replace(matmul.outputs[0]!, better.outputs[0]!);
+  return better;
+}
+
+/** The [N] that `operand` repeats along all axes but the last. */
+function biasOf(operand: Operand, columns: number, graph: Graph, like: Operation): Operand | undefined {
+  if (!isOp(operand.producer, 'broadcast')) return undefined;
+  const bias = operand.producer.inputs[0]!;
+  if (sizeOf(bias.shape) !== columns || (bias.shape.at(-1) ?? 1) !== columns) return undefined;
+  if (bias.shape.length === 1) return bias;
+  return graph.add(recordOf('reshape'), [bias], { shape: [columns] }, [{ shape: [columns], dtype: bias.dtype }], like).outputs[0]!;
+}
+
+/** contraction + bias, if nothing else reads the contraction. */
+function absorbBias(contraction: Operation, graph: Graph): Operation {
+  const output = contraction.outputs[0]!;
+  const add = soleUser(output);
+  if (!add || !isOp(add, 'add') || contraction.inputs.length > 2 || contraction.attributes['activation'] === 'relu') return contraction;
+  const other = add.inputs[0] === output ? add.inputs[1]! : add.inputs[0]!;
+  const bias = other === output ? undefined : biasOf(other, output.shape.at(-1)!, graph, add);
+  if (!bias) return contraction;
+  const fused = graph.add(contraction.op, [...contraction.inputs, bias], contraction.attributes, contraction.outputs, add,
+    joined(contraction, add));
+  graph.replace(add.outputs[0]!, fused.outputs[0]!);
+  output.users.delete(add);
+  return fused;
+}
+
+/** relu(contraction), if nothing else reads the contraction. */
+function absorbRelu(contraction: Operation, graph: Graph): Operation {
+  const relu = soleUser(contraction.outputs[0]!);
+  if (!relu || !isOp(relu, 'relu')) return contraction;
+  const fused = graph.add(contraction.op, contraction.inputs, { ...contraction.attributes, activation: 'relu' }, contraction.outputs, relu,
+    joined(contraction, relu));
+  graph.replace(relu.outputs[0]!, fused.outputs[0]!);
+  contraction.outputs[0]!.users.delete(relu);
+  return fused;
+}
+
+/** conv2d + bias (+ relu) + maxPool2d: the convolution is never written at its full size. */
+function absorbPool(convolution: Operation, graph: Graph, target: Target): void {
+  const pool = soleUser(convolution.outputs[0]!);
+  const kernel = target.kernel('conv2dMaxPool');
+  if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || convolution.inputs.length < 3) return;
+  if (!kernel?.dtypes.has(convolution.outputs[0]!.dtype)) return;
+  const { stride, padding, activation } = convolution.attributes as { stride: number[]; padding: number[]; activation?: string };
+  if (activation === 'relu' && !kernel.fusions.has('relu')) return;
+  const attributes: Attributes = { stride, padding, window: pool.attributes['window']!, activation: activation ?? 'none' };
+  const fused = graph.add(recordOf('conv2dMaxPool'), convolution.inputs, attributes, pool.outputs, pool, joined(convolution, pool));
+  pool.outputs.forEach((output, i) => graph.replace(output, fused.outputs[i]!));
+}
+
+/** The gradient of a max pooling that only a weight gradient reads is spread out while it is read. */
+function absorbUnpool(gradient: Operation, graph: Graph, target: Target): void {
+  const [x, dy] = gradient.inputs as [Operand, Operand];
+  const unpool = dy.producer;
+  if (!isOp(unpool, 'maxPool2dGrad') || !isDisjoint(unpool) || soleUser(dy) !== gradient) return;
+  if (!target.kernel('conv2dGradWeightUnpool')?.dtypes.has(x.dtype)) return;
+  const attributes: Attributes = {
+    ...gradient.attributes,
+    window: unpool.attributes['window']!,
+    outputSize: [dy.shape[1]!, dy.shape[2]!],
+  };
+  const fused = graph.add(recordOf('conv2dGradWeightUnpool'), [x, ...unpool.inputs], attributes, gradient.outputs, gradient,
+    joined(unpool, gradient));
+  graph.replace(gradient.outputs[0]!, fused.outputs[0]!);
+}
+
+/** Moves transposes, bias, activation and pooling into the kernels of matmul and conv2d that say that they take them. */
+export function* fuseContractions(graph: Graph, target: Target, due: () => boolean): Generator<void, void> {
+  const snapshot = graph.operations.slice();
+  for (const operation of snapshot) {
+    const isMatmul = isOp(operation, 'matmul');
+    if (isMatmul || isOp(operation, 'conv2d')) {
+      const fusions = target.kernel(operation.op.name)?.fusions;
+      let contraction = isMatmul ? absorbTranspose(operation, graph) : operation;
+      if (fusions?.has('bias')) contraction = absorbBias(contraction, graph);
+      if (fusions?.has('relu')) contraction = absorbRelu(contraction, graph);
+      if (!isMatmul) absorbPool(contraction, graph, target);
+    } else if (isOp(operation, 'conv2dGradWeight')) {
+      absorbUnpool(operation, graph, target);
+    }
+    if (due()) yield;
+  }
+  graph.tidy();
+}

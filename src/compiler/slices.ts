@@ -1,0 +1,20 @@
+/** How long a pass may hold the main thread before it yields, in milliseconds. */
+const SLICE = 5;
+
+/**
+ * A clock for passes: `if (due()) yield;` yields about every `deadline` milliseconds of work. The time that the driver spends
+ * between two slices is not counted.
+ */
+export function slices(deadline = SLICE): () => boolean {
+  let start = performance.now();
+  let paused = false;
+  return () => {
+    const now = performance.now();
+    if (paused) {
+      start = now;
+      paused = false;
+    }
+    paused = now - start >= deadline;
+    return paused;
+  };
+}
