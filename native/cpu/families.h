@@ -2,4 +2,13 @@
 #pragma once
 
 #define POLLUX_FAMILIES(X) \
-  X(copy)
+  X(copy)        \
+  X(elementwise) \
+  X(matmul) \
+  X(pool_max) \
+  X(pool_average) \
+  X(softmax) \
+  X(crossentropy) \
+  X(batchnorm) \
+  X(optimizer) \
+  X(finite)

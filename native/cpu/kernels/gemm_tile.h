@@ -21,7 +21,6 @@ struct View {
 };
 
 enum TileFlags { kAccumulate = 1, kRelu = 2 };
-constexpr int kPanel = 2 * kLanes;  // columns of a packed panel of B
 
 // Three rows share a pointer (offsets 0, step, 2 step are addressing modes), so that 14 rows need 5.
 template <int Rows, int Vectors, bool Columns>

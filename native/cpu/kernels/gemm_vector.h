@@ -84,6 +84,9 @@ inline Vec vec_relu(Vec x) {
 
 #endif
 
+constexpr int kPanel = 2 * kLanes;  // columns of a packed panel of B
+
+// Sum of the lanes, by halves.
 inline float vec_sum(Vec x) {
   alignas(64) float lane[kLanes];
   vec_store(lane, x);
