@@ -1,0 +1,265 @@
+import { checkOptions, DisposedError, PolluxError } from '../errors.js';
+import { Device, type DeviceBuffer, type RunResult } from '../runtime/index.js';
+import { type Argument, type ArgumentOf, ownArguments, readArguments } from './arguments.js';
+import { evaluateTensors, TensorBase } from './base.js';
+import { bindingOf, planFor, type ReadyPlan, resolveDevice, storageOfResult } from './evaluate.js';
+import { explainFailure } from './replay.js';
+import { type Group, groupOf } from './group.js';
+import { nextState } from './random.js';
+import { refuseInTrace } from './trace.js';
+import { ResultNumber, type Source, type Stateful, type TracedStep, traceStep } from './tracing.js';
+import { mapTree } from './tree.js';
+import { wrap } from './wrap.js';
+
+export type Precision = 'auto' | 'float32' | 'bfloat16' | 'float16';
+
+export interface CompileOptions {
+  /** Modules, optimizers, metrics (or lists of them) whose tensors the function reads and overwrites. */
+  state?: Stateful | readonly Stateful[];
+  /** 'cpu', 'cuda', 'cuda:1' or 'auto' (default). */
+  device?: string;
+  /** Type of the computation; 'auto' takes float32 on this version's CPU twin. */
+  precision?: Precision;
+  /** Run unfused, one record after another, and name the first op that makes a NaN or an infinity. Slow. */
+  debug?: boolean;
+  /** Called when a new plan is made: for new argument shapes, after a change of structure or mode. */
+  onCompile?: (info: { nodes: number; steps: number; traceMilliseconds: number; compileMilliseconds: number }) => void;
+}
+
+export interface RunCallOptions {
+  /** Stops the step between two of its parts; then nothing is overwritten and the promise rejects with AbortError. */
+  signal?: AbortSignal;
+}
+
+/** A function that runs as one plan: one asynchronous native call a step. */
+export interface Compiled<A extends readonly unknown[], R> {
+  (...args: { [K in keyof A]: ArgumentOf<A[K]> }): Promise<R>;
+  /** The same with options. */
+  run(args: { [K in keyof A]: ArgumentOf<A[K]> }, options?: RunCallOptions): Promise<R>;
+  /** Runs one step and measures each part; returns a table. The step counts: state is overwritten. */
+  profile(...args: { [K in keyof A]: ArgumentOf<A[K]> }): Promise<string>;
+  /** The plan of the latest call as a table: steps, fusions, bytes, FLOPs, frozen numbers, arena. Empty before the first. */
+  explain(): string;
+  /** Number of plans made so far. */
+  readonly plans: number;
+  /** Frees the plans. */
+  dispose(): void;
+}
+
+interface Entry {
+  readonly step: TracedStep;
+  readonly state: readonly TensorBase[];
+  ready: ReadyPlan | undefined;
+  readonly making: Promise<ReadyPlan>;
+}
+
+/** Plans kept for one function: shapes of a last batch, train and eval mode, a few buckets of lengths. */
+const PLANS = 16;
+
+/** True if all data is there: no parameter still to be drawn, no lazy argument. */
+function placed(state: readonly TensorBase[], list: readonly Argument[]): boolean {
+  const there = (tensor: TensorBase): boolean => {
+    const storage = tensor.storage();
+    return storage !== undefined && !storage.pending;
+  };
+  return state.every(there) && list.every(({ source }) => !(source instanceof TensorBase) || there(source));
+}
+
+class CompiledFunction {
+  readonly #fn: (...args: never[]) => unknown;
+  readonly #options: CompileOptions;
+  readonly #state: readonly Stateful[];
+  readonly #group: Group | undefined;
+  readonly #entries = new Map<string, Entry>();
+  #latest: Entry | undefined;
+  #turn: Promise<unknown> | undefined;
+  #disposed = false;
+  plans = 0;
+
+  constructor(options: CompileOptions, fn: (...args: never[]) => unknown) {
+    this.#fn = fn;
+    this.#options = options;
+    const { state = [] } = options;
+    this.#state = Array.isArray(state) ? state : [state as Stateful];
+    this.#group = groupOf(this.#state);
+  }
+
+  async run(args: readonly unknown[], options: RunCallOptions & { profile?: boolean } = {}): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+    refuseInTrace('A compiled function');
+    if (this.#disposed) throw new DisposedError('This compiled function');
+    checkOptions('run', options, ['signal', 'profile']);
+    let list = readArguments(args);
+    for (const { source, path } of list) if (source instanceof TensorBase) source.storage()?.check(path);
+    // A call that has to wait (a plan is being made, a failure cleared, state drawn) keeps its place and its own data.
+    const known = this.#turn || this.#group?.clearing ? undefined : this.#find(list);
+    if (!known?.ready || !placed(known.state, list)) {
+      list = ownArguments(list);
+      const turn = (this.#turn ?? Promise.resolve()).then(() => this.#prepare(args, list));
+      const settled = turn.then(() => undefined, () => undefined);
+      this.#turn = settled;
+      const entry = await turn.finally(() => {
+        if (this.#turn === settled) this.#turn = undefined;
+      });
+      return this.#start(entry, list, options);
+    }
+    return this.#start(known, list, options);
+  }
+
+  /** Everything slow that may come before a run: clearing a failure, drawing parameters, tracing, compiling. */
+  async #prepare(args: readonly unknown[], list: readonly Argument[]): Promise<Entry> {
+    await this.#group?.clearing;
+    const lazy = list.map((argument) => argument.source).filter((source) => source instanceof TensorBase);
+    const open = [...this.#tensors(), ...lazy].filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
+    if (open.length) await evaluateTensors(open, this.#deviceName());
+    const known = this.#find(list);
+    const entry = known ?? this.#make(args, list);
+    entry.ready ??= await entry.making;
+    return entry;
+  }
+
+  #tensors(): TensorBase[] {
+    const found: TensorBase[] = [];
+    for (const owner of this.#state) owner.visitState((_, tensor) => found.push(tensor));
+    return found;
+  }
+
+  #key(list: readonly Argument[]): string {
+    return `${list.map(({ path, dtype, shape }) => `${path}:${dtype}[${shape}]`).join(';')}|${this.#state.map((owner) => owner.stateKey()).join('|')}`;
+  }
+
+  /** The plan for these arguments, if the state still consists of the tensors that it was traced with. */
+  #find(list: readonly Argument[]): Entry | undefined {
+    const entry = this.#entries.get(this.#key(list));
+    if (!entry) return undefined;
+    const state = this.#tensors();
+    return state.length === entry.state.length && state.every((tensor, i) => tensor === entry.state[i]) ? entry : undefined;
+  }
+
+  #deviceName(): string {
+    const { device, precision = 'auto' } = this.#options;
+    if (precision !== 'auto' && precision !== 'float32') {
+      throw new PolluxError('UNSUPPORTED', `compile: precision '${precision}' is not computed by this version; it computes in float32 and stores bfloat16 and float16. Use 'auto' or 'float32'.`);
+    }
+    return resolveDevice(device);
+  }
+
+  #make(args: readonly unknown[], list: readonly Argument[]): Entry {
+    const device = Device.open(this.#deviceName());
+    const step = traceStep(this.#fn, args, list, this.#state, device, !this.#options.debug);
+    const begin = performance.now();
+    const key = this.#key(list);
+    const making = planFor(step.request, device).then((ready) => {
+      this.#options.onCompile?.({
+        nodes: step.nodes,
+        steps: ready.compiled.steps.length,
+        traceMilliseconds: step.milliseconds,
+        compileMilliseconds: performance.now() - begin,
+      });
+      return ready;
+    });
+    const entry: Entry = { step, state: this.#tensors(), ready: undefined, making };
+    making.catch(() => this.#entries.delete(key));
+    if (this.#entries.size >= PLANS) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#entries.set(key, entry);
+    this.plans++;
+    return entry;
+  }
+
+  #binding(source: Source, list: readonly Argument[], device: Device): DeviceBuffer | ArrayBufferView {
+    switch (source.from) {
+      case 'argument': {
+        const given = list[source.index]!.source;
+        return given instanceof TensorBase ? bindingOf(given.storage()!, device) : given;
+      }
+      case 'state': {
+        const storage = source.slot.tensor.storage()!;
+        storage.check(source.slot.path);
+        if (!storage.buffer && source.updated) {
+          storage.buffer = device.upload(storage.host!);
+          storage.host = undefined;
+        }
+        return bindingOf(storage, device);
+      }
+      case 'constant':
+        return bindingOf(source.storage, device);
+      case 'random':
+        return nextState();
+    }
+  }
+
+  async #start(entry: Entry, list: readonly Argument[], options: RunCallOptions & { profile?: boolean }): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+    this.#latest = entry;
+    const { loaded } = entry.ready!;
+    const group = this.#group;
+    const bindings = entry.step.sources.map((source) => this.#binding(source, list, loaded.device));
+    group?.enter();
+    try {
+      const running = loaded.run(bindings, { signal: options.signal, group: group?.id, debug: this.#options.debug, profile: options.profile });
+      // From here on lazy expressions that read the old state are stale: what they would run comes after this step.
+      for (const { tensor } of entry.step.updated) tensor.settle(tensor.storage()!.overwritten());
+      const run = await running;
+      if (run.skipped) throw await group!.skipped();
+      if (run.failure) {
+        const cause = explainFailure(entry.step, entry.ready!, run.failure, bindings, list, this.#options.debug ?? false);
+        group?.fail(cause);
+        throw await cause;
+      }
+      return { value: this.#wrapResults(entry, run), nanoseconds: run.stepNanoseconds, entry };
+    } finally {
+      group?.leave();
+    }
+  }
+
+  #wrapResults(entry: Entry, run: RunResult): unknown {
+    const { template, results } = entry.step;
+    const tensors = run.results.map((result, i) => wrap(storageOfResult(result, results[i]!).leaf));
+    return mapTree(template, (x) => (x instanceof ResultNumber ? tensors[x.index] : x), (x) => x instanceof ResultNumber);
+  }
+
+  explain(nanoseconds?: Float64Array): string {
+    const { step, ready } = this.#latest ?? {};
+    if (!step || !ready) return '';
+    return `${ready.compiled.explain(nanoseconds)}\ntrace: ${step.nodes} nodes in ${step.milliseconds.toFixed(1)} ms\n`;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#entries.clear();
+    this.#latest = undefined;
+  }
+}
+
+/**
+ * Compiles a function of tensors into plans. It is traced once for each combination of argument shapes, modes and structure;
+ * forward, backward and update inside it become one native call, off the main thread. Parameters and buffers of the modules
+ * and optimizers in `state` may be read and overwritten; the overwrites are committed last, all or none.
+ *
+ * The function must be synchronous. Control flow is evaluated while tracing; a choice that depends on data is `where`.
+ * @throws ASYNC_TRACE, CAPTURED_TENSOR, UNREGISTERED_PARAMETER, READ_IN_TRACE while tracing; NOT_FINITE, LABEL_OUT_OF_RANGE,
+ *   INDEX_OUT_OF_RANGE, ABORTED from a run, which then has changed nothing.
+ */
+export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R): Compiled<A, R>;
+export function compile<A extends readonly unknown[], R>(options: CompileOptions, fn: (...args: A) => R): Compiled<A, R>;
+export function compile(first: CompileOptions | ((...args: never[]) => unknown), second?: (...args: never[]) => unknown): unknown {
+  const options = typeof first === 'function' ? {} : first;
+  const fn = typeof first === 'function' ? first : second;
+  if (typeof fn !== 'function') throw new TypeError('compile: expected compile(fn) or compile({ state }, fn).');
+  checkOptions('compile', options, ['state', 'device', 'precision', 'debug', 'onCompile']);
+  if (fn.constructor.name === 'AsyncFunction') {
+    throw new PolluxError('ASYNC_TRACE', 'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.');
+  }
+  const compiled = new CompiledFunction(options, fn);
+  const call = async (...args: unknown[]): Promise<unknown> => (await compiled.run(args)).value;
+  return Object.defineProperties(call, {
+    run: { value: async (args: unknown[], options?: RunCallOptions) => (await compiled.run(args, options)).value },
+    profile: {
+      value: async (...args: unknown[]) => {
+        const { nanoseconds } = await compiled.run(args, { profile: true });
+        return compiled.explain(nanoseconds);
+      },
+    },
+    explain: { value: () => compiled.explain() },
+    plans: { get: () => compiled.plans },
+    dispose: { value: () => compiled.dispose() },
+  });
+}

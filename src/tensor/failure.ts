@@ -1,0 +1,43 @@
+import type { CompiledPlan } from '../compiler/index.js';
+import { PolluxError } from '../errors.js';
+import type { RunResult } from '../runtime/index.js';
+
+type Failure = NonNullable<RunResult['failure']>;
+
+/** Codes of PolluxStatus in native/backend.h. */
+const NOT_FINITE = 1;
+const LABEL_OUT_OF_RANGE = 2;
+const INDEX_OUT_OF_RANGE = 3;
+
+/** Where in a shape a row-major element number lies: `[3, 5]`. */
+export function place(element: number, shape: readonly number[]): string {
+  const at: number[] = [];
+  let rest = element;
+  for (const size of [...shape].reverse()) {
+    at.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  return `[${at.join(', ')}]`;
+}
+
+export const isNotFinite = (failure: Failure): boolean => failure.code === NOT_FINITE;
+
+/** The error for what a step reported in the status word. */
+export function statusError(failure: Failure, plan: CompiledPlan, calledFrom?: string): PolluxError {
+  const step = plan.steps[failure.step];
+  const where = step ? ` (step ${failure.step}: ${step.label})` : '';
+  const from = calledFrom ? `\nBuilt at ${calledFrom}` : '';
+  switch (failure.code) {
+    case LABEL_OUT_OF_RANGE:
+      return new PolluxError('LABEL_OUT_OF_RANGE',
+        `crossEntropy: label ${failure.detail} of row ${failure.element} lies outside the classes${where}. Nothing was changed. ` +
+          `Labels are integers from 0 to classes - 1; check the data or the width of the last layer.${from}`);
+    case INDEX_OUT_OF_RANGE:
+      return new PolluxError('INDEX_OUT_OF_RANGE',
+        `Index ${failure.detail} (element ${failure.element} of the indices) lies outside its axis${where}. Nothing was changed.${from}`);
+    case NOT_FINITE:
+      return new PolluxError('NOT_FINITE', `A value that must be finite is NaN or infinite at element ${failure.element}${where}. Nothing was changed.${from}`);
+    default:
+      return new PolluxError('INTERNAL', `The plan reported the unknown status ${failure.code}${where}.`);
+  }
+}
