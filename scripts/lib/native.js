@@ -27,12 +27,15 @@ export function headers() {
   return fromRoot('.cache/headers');
 }
 
-/** Compilers take up to a gigabyte each for the kernels. */
-const jobs = () => Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+/** One compiler for each CPU, or as many as JOBS says. Each takes up to a gigabyte for the kernels. */
+const jobs = () => Number(process.env.JOBS) || Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
 
 function build(env) {
   const args = ['node_modules/node-gyp/bin/node-gyp.js', 'configure', 'build', `--nodedir=${headers()}`, `--jobs=${jobs()}`];
-  run(process.execPath, args, { env, remedy: 'If a compiler was killed, memory ran out: set JOBS=1. `rm -rf build` starts afresh.' });
+  run(process.execPath, args, {
+    env,
+    remedy: 'If a compiler was killed, memory ran out: set JOBS=1 in the environment. `rm -rf build` starts afresh.',
+  });
 }
 
 /** Builds native/ into build/Release where a source, the compiler or the packages have changed. */
