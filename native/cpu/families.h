@@ -11,4 +11,5 @@
   X(crossentropy) \
   X(batchnorm) \
   X(optimizer) \
-  X(finite)
+  X(finite) \
+  X(conv)
