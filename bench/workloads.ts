@@ -1,0 +1,50 @@
+import type { Command } from './program.js';
+import type { Precision } from './serve.js';
+
+const node = [process.execPath, '--import', './scripts/typescript.js'];
+const pollux = (file: string): Command => ({ program: 'pollux', command: [...node, `bench/programs/${file}.ts`] });
+
+/** One line of the benchmark's table for each program: what is measured, and by whom. */
+export interface Workload {
+  readonly name: string;
+  readonly what: string;
+  readonly precisions: readonly Precision[];
+  readonly pollux: Command;
+  /** Peers that know this workload. */
+  readonly peers: readonly ('pytorch' | 'tfjs')[];
+  /** The least time that this machine could take: a loop that moves the same bytes or does the same arithmetic, and nothing else. */
+  readonly floor?: 'fma' | 'stream';
+  /** Name of the time, where it is not a step's. */
+  readonly unit?: string;
+}
+
+export const workloads: readonly Workload[] = [
+  {
+    name: 'mnist-cnn',
+    what: 'training step: conv 32 3x3, relu, max pool 2, dense 64, relu, dense 10; batch 128; Adam',
+    precisions: ['float32'],
+    pollux: pollux('mnist-cnn'),
+    peers: ['pytorch', 'tfjs'],
+    floor: 'fma',
+  },
+  {
+    name: 'optimizer',
+    what: 'AdamW update of 50 M parameters',
+    precisions: ['float32'],
+    pollux: pollux('optimizer'),
+    peers: ['pytorch'],
+    floor: 'stream',
+  },
+  ...[
+    ['empty-plan', 'a plan without steps, handed over and back'],
+    ['two-op-plan', 'a plan of two operations on 16 numbers'],
+    ['import', "import 'pollux' in a fresh process"],
+    ['first-step', "the first mnist-cnn step of a fresh process, less a later one's time"],
+  ].map(
+    ([name, what]): Workload => ({ name: `overhead/${name}`, what: what!, precisions: ['float32'], pollux: pollux('overhead'), peers: [] }),
+  ),
+  ...[
+    ['idle', 'delay of a 1 ms timer while nothing else runs'],
+    ['training', 'delay of a 1 ms timer while mnist-cnn trains'],
+  ].map(([name, what]): Workload => ({ name: `loop/${name}`, what: what!, precisions: ['float32'], pollux: pollux('loop'), peers: [] })),
+];
