@@ -36,30 +36,42 @@ function biasOf(operand: Operand, columns: number, graph: Graph, like: Operation
   return graph.add(recordOf('reshape'), [bias], { shape: [columns] }, [{ shape: [columns], dtype: bias.dtype }], like).outputs[0]!;
 }
 
+/** The only reader of a contraction; `through` is a reshape between them that keeps the last axis. */
+function onlyReader(contraction: Operation): { reader: Operation; operand: Operand; through?: Operation } | undefined {
+  const [operand] = contraction.outputs as [Operand];
+  const user = soleUser(operand);
+  if (!user || !isOp(user, 'reshape')) return user && { reader: user, operand };
+  const [reshaped] = user.outputs as [Operand];
+  const reader = reshaped.shape.at(-1) === operand.shape.at(-1) ? soleUser(reshaped) : undefined;
+  return reader && { reader, operand: reshaped, through: user };
+}
+
+/** Puts a contraction that does its reader's work too in the place of both. */
+function absorb(graph: Graph, contraction: Operation, reader: Operation, through: Operation | undefined, inputs: readonly Operand[],
+  attributes: Attributes): Operation {
+  const fused = graph.add(contraction.op, inputs, attributes, contraction.outputs, reader, joined(contraction, reader));
+  const [output] = fused.outputs as [Operand];
+  const result = through ? graph.add(through.op, [output], through.attributes, through.outputs, reader, through.sources).outputs[0]! : output;
+  graph.replace(reader.outputs[0]!, result);
+  return fused;
+}
+
 /** contraction + bias, if nothing else reads the contraction. */
 function absorbBias(contraction: Operation, graph: Graph): Operation {
-  const output = contraction.outputs[0]!;
-  const add = soleUser(output);
-  if (!add || !isOp(add, 'add') || contraction.inputs.length > 2 || contraction.attributes['activation'] === 'relu') return contraction;
-  const other = add.inputs[0] === output ? add.inputs[1]! : add.inputs[0]!;
-  const bias = other === output ? undefined : biasOf(other, output.shape.at(-1)!, graph, add);
-  if (!bias) return contraction;
-  const fused = graph.add(contraction.op, [...contraction.inputs, bias], contraction.attributes, contraction.outputs, add,
-    joined(contraction, add));
-  graph.replace(add.outputs[0]!, fused.outputs[0]!);
-  output.users.delete(add);
-  return fused;
+  const found = onlyReader(contraction);
+  const { inputs, attributes, outputs } = contraction;
+  if (!found || !isOp(found.reader, 'add') || inputs.length > 2 || attributes['activation'] === 'relu') return contraction;
+  const { reader, operand, through } = found;
+  const other = reader.inputs[0] === operand ? reader.inputs[1]! : reader.inputs[0]!;
+  const bias = other === operand ? undefined : biasOf(other, outputs[0]!.shape.at(-1)!, graph, reader);
+  return bias ? absorb(graph, contraction, reader, through, [...inputs, bias], attributes) : contraction;
 }
 
 /** relu(contraction), if nothing else reads the contraction. */
 function absorbRelu(contraction: Operation, graph: Graph): Operation {
-  const relu = soleUser(contraction.outputs[0]!);
-  if (!relu || !isOp(relu, 'relu')) return contraction;
-  const fused = graph.add(contraction.op, contraction.inputs, { ...contraction.attributes, activation: 'relu' }, contraction.outputs, relu,
-    joined(contraction, relu));
-  graph.replace(relu.outputs[0]!, fused.outputs[0]!);
-  contraction.outputs[0]!.users.delete(relu);
-  return fused;
+  const found = onlyReader(contraction);
+  if (!found || !isOp(found.reader, 'relu')) return contraction;
+  return absorb(graph, contraction, found.reader, found.through, contraction.inputs, { ...contraction.attributes, activation: 'relu' });
 }
 
 /** conv2d + bias (+ relu) + maxPool2d: the convolution is never written at its full size. */
