@@ -1,0 +1,264 @@
+#include "plan.h"
+
+#include <cmath>
+#include <limits>
+
+namespace pollux {
+
+uint64_t byte_size(int32_t dtype) {
+  constexpr uint8_t sizes[POLLUX_DTYPE_COUNT] = {4, 2, 2, 1, 1, 4, 8, 1};
+  return sizes[dtype];
+}
+
+namespace {
+
+/// Larger sizes are refused, so that sums of a few of them cannot overflow.
+constexpr uint64_t largest = uint64_t{1} << 48;
+
+/// Thrown inside this file only; Plan::read turns it into a message.
+struct Refused {
+  std::string reason;
+};
+
+template <typename... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (condition) return;
+  std::string reason;
+  const auto add = [&](const auto& part) {
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>) reason += std::to_string(part);
+    else reason += part;
+  };
+  (add(parts), ...);
+  throw Refused{std::move(reason)};
+}
+
+/// The part of a section that a record refers to.
+template <typename T>
+std::span<const T> part(std::span<const T> section, uint64_t first, uint64_t count, const char* what) {
+  require(first <= section.size() && count <= section.size() - first, what, " lie outside their section");
+  return section.subspan(first, count);
+}
+
+}  // namespace
+
+/// Turns the records into the plan, checking as it goes. Vectors that steps point into get their final size first.
+class PlanReader {
+ public:
+  PlanReader(const wire::View& view, Plan* plan) : view_(view), plan_(*plan) {}
+
+  void read() {
+    require(view_.arena_bytes <= largest, "the arena of ", view_.arena_bytes, " bytes is too large");
+    plan_.arena_bytes_ = view_.arena_bytes;
+    plan_.strings_.assign(view_.strings.begin(), view_.strings.end());
+    require(plan_.strings_.empty() || plan_.strings_.back() == '\0', "the last text has no end");
+    plan_.numbers_.assign(view_.numbers.begin(), view_.numbers.end());
+    plan_.constants_.assign(view_.constants.begin(), view_.constants.end());
+    plan_.constant_bytes_ = view_.constants.size();
+    read_memories();
+    for (size_t i = 0; i < view_.tensors.size(); ++i) plan_.tensors_.push_back(read_tensor(view_.tensors[i], i));
+    read_steps();
+  }
+
+ private:
+  const char* text(uint32_t offset) const {
+    require(offset < plan_.strings_.size(), "a text lies outside its section");
+    return plan_.strings_.data() + offset;
+  }
+
+  void read_memories() {
+    for (const wire::Binding& binding : view_.bindings) {
+      require(binding.bytes <= largest, "a binding of ", binding.bytes, " bytes is too large");
+      require(binding.kind < wire::binding_kind_count, "binding kind ", binding.kind, " is unknown");
+      plan_.bindings_.push_back({binding.bytes, static_cast<wire::BindingKind>(binding.kind)});
+    }
+    for (const wire::Result& result : view_.results) {
+      require(result.bytes <= largest, "a result of ", result.bytes, " bytes is too large");
+      plan_.results_.push_back(result.bytes);
+    }
+  }
+
+  uint64_t memory_bytes(wire::LocationKind kind, uint32_t index, size_t tensor) const {
+    switch (kind) {
+      case wire::LocationKind::arena:
+        return plan_.arena_bytes_;
+      case wire::LocationKind::constant:
+        return plan_.constant_bytes_;
+      case wire::LocationKind::binding:
+        require(index < plan_.bindings_.size(), "tensor ", tensor, " lies in binding ", index, ", which does not exist");
+        return plan_.bindings_[index].bytes;
+      case wire::LocationKind::result:
+        require(index < plan_.results_.size(), "tensor ", tensor, " lies in result ", index, ", which does not exist");
+        return plan_.results_[index];
+    }
+    return 0;
+  }
+
+  PlanTensor read_tensor(const wire::Tensor& record, size_t i) const {
+    require(record.dtype < POLLUX_DTYPE_COUNT, "tensor ", i, " has the unknown dtype ", record.dtype);
+    require(record.rank <= POLLUX_MAX_RANK, "tensor ", i, " has rank ", record.rank, ", more than ", POLLUX_MAX_RANK);
+    require(record.location_kind < wire::location_kind_count, "tensor ", i, " has an unknown location");
+    const auto numbers = part(view_.integers, record.shape, uint64_t{2} * record.rank, "the shape and strides of a tensor");
+    PlanTensor tensor{};
+    tensor.kind = static_cast<wire::LocationKind>(record.location_kind);
+    tensor.index = record.location_index;
+    tensor.offset = record.offset;
+    PolluxOperand& operand = tensor.operand;
+    operand.dtype = static_cast<int32_t>(record.dtype);
+    operand.rank = static_cast<int32_t>(record.rank);
+    const auto size = static_cast<__int128>(byte_size(operand.dtype));
+    __int128 lowest = 0, highest = 0, count = 1;  // elements, relative to [0, 0, ...]
+    for (uint32_t axis = 0; axis < record.rank; ++axis) {
+      const int64_t length = numbers[axis], stride = numbers[record.rank + axis];
+      require(length >= 0 && static_cast<uint64_t>(length) <= largest, "tensor ", i, " has the length ", length, " on axis ", axis);
+      operand.shape[axis] = length;
+      operand.stride[axis] = stride;
+      count *= length;
+      require(count <= static_cast<__int128>(largest), "tensor ", i, " has too many elements");
+      const __int128 reach = static_cast<__int128>(length > 0 ? length - 1 : 0) * stride;
+      (reach < 0 ? lowest : highest) += reach;
+      require(-lowest <= static_cast<__int128>(largest) && highest <= static_cast<__int128>(largest), "tensor ", i,
+              " reaches too far");
+    }
+    const uint64_t bytes = memory_bytes(tensor.kind, tensor.index, i);
+    require(tensor.offset <= bytes, "tensor ", i, " begins beyond its memory of ", bytes, " bytes");
+    require(tensor.offset % byte_size(operand.dtype) == 0, "tensor ", i, " is not aligned to its elements");
+    if (count == 0) return tensor;
+    const __int128 first = static_cast<__int128>(tensor.offset) + lowest * size;
+    const __int128 end = static_cast<__int128>(tensor.offset) + (highest + 1) * size;
+    require(first >= 0 && end <= static_cast<__int128>(bytes), "tensor ", i, " reaches outside its memory of ", bytes, " bytes");
+    tensor.lowest = static_cast<int64_t>(lowest * size);
+    tensor.extent = static_cast<uint64_t>(end - first);
+    return tensor;
+  }
+
+  void read_steps() {
+    uint64_t operands = 0, attributes = 0, instructions = 0, stored = 0;
+    for (const wire::Step& step : view_.steps) {
+      operands += uint64_t{step.input_count} + step.output_count;
+      attributes += step.attribute_count;
+      instructions += step.instruction_count;
+      if (step.flags & wire::program_flag) stored += step.output_count;
+    }
+    // Every one of them refers to records of the buffer, so a count beyond the buffer is caught before memory is asked for.
+    require(operands <= view_.integers.size() + view_.steps.size() && attributes <= view_.attributes.size() &&
+                instructions <= view_.instructions.size(),
+            "the steps refer to more records than there are");
+    plan_.operands_.reserve(operands);
+    plan_.attributes_.reserve(attributes);
+    plan_.instructions_.reserve(instructions);
+    plan_.stored_.reserve(stored);
+    plan_.steps_.reserve(view_.steps.size());
+    bool committing = false;
+    double microseconds = 0;
+    for (size_t i = 0; i < view_.steps.size(); ++i) {
+      const wire::Step& record = view_.steps[i];
+      plan_.steps_.push_back(read_step(record, i));
+      require(plan_.steps_.back().commit || !committing, "step ", i, " follows a commit step without being one");
+      committing = plan_.steps_.back().commit;
+      require(std::isfinite(record.flops) && record.flops >= 0 && std::isfinite(record.bytes) && record.bytes >= 0, "step ", i,
+              " has no sound cost");
+      microseconds += 0.5 + record.flops / 10e3 + record.bytes / 10e3;  // 10 GFLOP/s, 10 GB/s: one thread, cold
+    }
+    plan_.estimated_microseconds_ = microseconds;
+  }
+
+  PlanStep read_step(const wire::Step& record, size_t i) {
+    PlanStep result{};
+    PolluxStep& step = result.step;
+    step.kernel = text(record.kernel);
+    step.label = text(record.label);
+    require(record.input_count <= 1u << 16 && record.output_count <= 1u << 16, "step ", i, " has too many operands");
+    step.input_count = static_cast<int32_t>(record.input_count);
+    step.output_count = static_cast<int32_t>(record.output_count);
+    require((record.flags & ~(wire::commit_flag | wire::program_flag)) == 0, "step ", i, " has unknown flags");
+    require(record.queue < wire::queue_count, "step ", i, " has an unknown queue");
+    result.commit = record.flags & wire::commit_flag;
+    step.flags = result.commit ? POLLUX_STEP_COMMIT : 0;
+    step.index = static_cast<int32_t>(i);
+    step.operands = plan_.operands_.data() + plan_.operands_.size();
+    const auto tensors = part(view_.integers, record.operands, uint64_t{record.input_count} + record.output_count, "operands");
+    for (size_t k = 0; k < tensors.size(); ++k) {
+      require(tensors[k] >= 0 && static_cast<uint64_t>(tensors[k]) < plan_.tensors_.size(), "step ", i, " names tensor ", tensors[k],
+              ", which does not exist");
+      const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(tensors[k])];
+      if (k >= record.input_count) check_output(tensor, result.commit, i);
+      result.tensors.push_back(static_cast<uint32_t>(tensors[k]));
+      plan_.operands_.push_back(tensor.operand);
+    }
+    for (const int64_t wait : part(view_.integers, record.waits, record.wait_count, "waits"))
+      require(wait >= 0 && static_cast<uint64_t>(wait) < i, "step ", i, " waits for step ", wait, ", which is not an earlier one");
+    read_attributes(record, &step);
+    read_program(record, &step, i);
+    return result;
+  }
+
+  /// Only state may be overwritten, and only in the commit phase: so a failed run leaves everything as it was.
+  void check_output(const PlanTensor& tensor, bool commit, size_t i) const {
+    require(tensor.kind != wire::LocationKind::constant, "step ", i, " writes to the constants");
+    if (tensor.kind != wire::LocationKind::binding) return;
+    require(plan_.bindings_[tensor.index].kind == wire::BindingKind::state, "step ", i, " writes to binding ", tensor.index,
+            ", which is an input");
+    require(commit, "step ", i, " writes to state (binding ", tensor.index, ") but is no commit step");
+  }
+
+  void read_attributes(const wire::Step& record, PolluxStep* step) {
+    step->attributes = plan_.attributes_.data() + plan_.attributes_.size();
+    step->attribute_count = static_cast<int32_t>(record.attribute_count);
+    const std::span<const double> all(plan_.numbers_);
+    for (const wire::Attribute& attribute : part(view_.attributes, record.attributes, record.attribute_count, "attributes")) {
+      const auto numbers = part(all, attribute.numbers, attribute.count, "the numbers of an attribute");
+      require(numbers.size() <= std::numeric_limits<int32_t>::max(), "an attribute has too many numbers");
+      plan_.attributes_.push_back({text(attribute.name), attribute.text == wire::no_text ? nullptr : text(attribute.text),
+                                   static_cast<int32_t>(numbers.size()), numbers.data()});
+    }
+  }
+
+  void read_program(const wire::Step& record, PolluxStep* step, size_t i) {
+    if (!(record.flags & wire::program_flag)) return;
+    require(record.instruction_count <= 1u << 16, "the program of step ", i, " is too long");
+    step->instructions = plan_.instructions_.data() + plan_.instructions_.size();
+    step->instruction_count = static_cast<int32_t>(record.instruction_count);
+    int64_t values = record.input_count;
+    for (const wire::Instruction& instruction :
+         part(view_.instructions, record.instructions, record.instruction_count, "instructions")) {
+      require(instruction.dtype < POLLUX_DTYPE_COUNT && instruction.source_count <= 3, "step ", i, " has a malformed instruction");
+      PolluxInstruction read{text(instruction.op), static_cast<int32_t>(instruction.dtype),
+                             static_cast<int32_t>(instruction.source_count),
+                             {instruction.source0, instruction.source1, instruction.source2}, instruction.immediate};
+      for (int32_t s = 0; s < read.source_count; ++s)
+        require(read.source[s] >= 0 && read.source[s] < values, "an instruction of step ", i, " reads a value before it is defined");
+      plan_.instructions_.push_back(read);
+      ++values;
+    }
+    step->stored = plan_.stored_.data() + plan_.stored_.size();
+    for (const int64_t value : part(view_.integers, record.stored, record.output_count, "stored values")) {
+      require(value >= 0 && value < values, "step ", i, " stores a value that does not exist");
+      plan_.stored_.push_back(static_cast<int32_t>(value));
+    }
+  }
+
+  const wire::View& view_;
+  Plan& plan_;
+};
+
+std::unique_ptr<Plan> Plan::read(const void* data, uint64_t bytes, std::string* error) {
+  // The sections are read in place, which takes an aligned buffer; JavaScript does not promise one.
+  std::vector<uint64_t> aligned;
+  if (reinterpret_cast<uintptr_t>(data) % alignof(uint64_t)) {
+    aligned.resize((bytes + 7) / 8);
+    std::memcpy(aligned.data(), data, bytes);
+    data = aligned.data();
+  }
+  wire::View view;
+  if (!wire::open(data, bytes, &view, error)) return nullptr;
+  auto plan = std::make_unique<Plan>();
+  try {
+    PlanReader(view, plan.get()).read();
+  } catch (const Refused& refused) {
+    *error = "the plan is corrupt: " + refused.reason;
+    return nullptr;
+  }
+  return plan;
+}
+
+}  // namespace pollux
