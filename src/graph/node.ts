@@ -66,6 +66,9 @@ export function withContext<R>(change: Partial<Context>, fn: () => R): R {
 
 let nextId = 1;
 
+/** Id of the node that was made last. */
+export const newestId = (): number => nextId - 1;
+
 /** Applies an op: infers the types of its outputs and adds a node to the graph. The only way to make a node. */
 export function apply<A extends Attributes>(op: Op<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
   const types = op.infer(inputs, attributes);

@@ -14,7 +14,8 @@ export type Attributes = { readonly [name: string]: Attribute };
 /**
  * What an op costs and how the compiler may treat it.
  * - `source`: no tensor inputs (constant, iota) or only a random state.
- * - `elementwise`: every output element depends on the same element of each input; all inputs have the output's shape.
+ * - `elementwise`: every output element depends on the same element of each input; all inputs have the output's shape. (Kernels of
+ *   their own, dropout and the optimizers' updates, take scalars or a random state beside.)
  * - `move`: copies elements without arithmetic. `view`: a `move` that strides alone can express.
  */
 export type Cost = 'source' | 'elementwise' | 'reduce' | 'contraction' | 'move' | 'view' | 'normalisation' | 'effect';

@@ -103,8 +103,8 @@ export function variance(x: Value, axes?: Axes, keepDims = false, correction = 1
 /** Square root of the variance. */
 export const std = (x: Value, axes?: Axes, keepDims = false, correction = 1): Value => sqrt(variance(x, axes, keepDims, correction));
 
-/** The vector norm of an order over `axes` (default: all): 2 (default), 1, Infinity, or any p > 0. The 2-norm has gradient 0 at 0. */
-export function norm(x: Value, order = 2, axes?: Axes, keepDims = false): Value {
+/** The vector norm over `axes` (default: all) of order 2 (default), 1, Infinity, or any p > 0. The 2-norm has gradient 0 at 0. */
+export function norm(x: Value, axes?: Axes, keepDims = false, order = 2): Value {
   requireDtype('norm', x, float);
   if (!(order > 0)) throw new RangeError(`norm: order ${order} must be > 0`);
   if (order === 1) return sum(abs(x), axes, keepDims);

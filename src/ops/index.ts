@@ -1,0 +1,92 @@
+// Every op, once: the builders, and `records`, the one list of ops that the rest of the system reads.
+import type { Op } from '../graph/op.js';
+import { argRecords } from './arg.js';
+import { arithmeticRecords } from './arithmetic.js';
+import { batchNormRecords } from './batchNorm.js';
+import { binaryRecords } from './binary.js';
+import { broadcastRecords } from './broadcast.js';
+import { castRecords } from './cast.js';
+import { comparisonRecords } from './comparison.js';
+import { convRecords } from './conv.js';
+import { crossEntropyRecords } from './crossEntropy.js';
+import { effectRecords } from './effect.js';
+import { elementwiseRecord } from './elementwiseProgram.js';
+import { fusedRecords } from './fused.js';
+import { indexingRecords } from './indexing.js';
+import { leafRecords } from './leaf.js';
+import { logicRecords } from './logic.js';
+import { matmulRecords } from './matmul.js';
+import { movementRecords } from './movement.js';
+import { optimizerRecords } from './optimizer.js';
+import { poolRecords } from './pool.js';
+import { randomRecords } from './random.js';
+import { reduceRecords } from './reduce.js';
+import { softmaxRecords } from './softmax.js';
+import { unaryRecords } from './unary.js';
+import { whereRecords } from './where.js';
+
+const named = {
+  ...leafRecords,
+  ...unaryRecords,
+  ...arithmeticRecords,
+  ...binaryRecords,
+  ...comparisonRecords,
+  ...logicRecords,
+  ...whereRecords,
+  ...castRecords,
+  ...broadcastRecords,
+  ...movementRecords,
+  ...reduceRecords,
+  ...argRecords,
+  ...indexingRecords,
+  ...matmulRecords,
+  ...convRecords,
+  ...poolRecords,
+  ...softmaxRecords,
+  ...crossEntropyRecords,
+  ...batchNormRecords,
+  ...randomRecords,
+  ...optimizerRecords,
+  ...effectRecords,
+  ...fusedRecords,
+};
+
+/** All records by name. */
+export const records = {
+  ...named,
+  elementwise: elementwiseRecord((name) => (Object.hasOwn(named, name) ? (named[name as keyof typeof named] as unknown as Op) : undefined)),
+};
+
+export type OpName = keyof typeof records;
+
+export * from './arg.js';
+export * from './arithmetic.js';
+export * from './batchNorm.js';
+export * from './binary.js';
+export * from './broadcast.js';
+export * from './cast.js';
+export * from './checkpoint.js';
+export * from './comparison.js';
+export * from './conv.js';
+export * from './crossEntropy.js';
+export * from './customGradient.js';
+export { defineOp, defineRecord } from './define.js';
+export type { OpDefinition } from './define.js';
+export * from './effect.js';
+export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
+export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
+export * from './gradient.js';
+export * from './indexing.js';
+export * from './leaf.js';
+export * from './logic.js';
+export * from './matmul.js';
+export * from './movement.js';
+export * from './optimizer.js';
+export * from './pool.js';
+export * from './random.js';
+export * from './reduce.js';
+export * from './softmax.js';
+export * from './unary.js';
+export * from './where.js';
+export { pairOf } from './window.js';
+export type { Padding, Pair } from './window.js';
