@@ -12,4 +12,6 @@
   X(batchnorm) \
   X(optimizer) \
   X(finite) \
+  X(conv_weight) \
+  X(conv_pool) \
   X(conv)

@@ -5,7 +5,7 @@
 namespace pollux {
 namespace {
 
-constexpr int max_operands = 24;  // inputs and outputs of one elementwise program
+constexpr int max_operands = 64;  // inputs and outputs of one elementwise program
 
 /// The common shape of operands and the strides of each, with neighbouring axes merged where every operand allows it and
 /// axes of length 1 dropped. At least one axis is left.
@@ -76,6 +76,48 @@ inline void step_walk(const Layout& layout, int axes, Walk* walk) {
     if (++walk->index[axis] < layout.shape[axis]) return;
     for (int k = 0; k < layout.operands; ++k) walk->offset[k] -= layout.stride[k][axis] * layout.shape[axis];
     walk->index[axis] = 0;
+  }
+}
+
+/// Copies n elements between two strided rows.
+template <typename T>
+inline void copy_row(const T* __restrict from, int64_t from_stride, T* __restrict to, int64_t to_stride, int64_t n) {
+  if (to_stride == 1 && from_stride == 1) {
+    memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+  } else if (to_stride == 1 && from_stride == 0) {
+    const T value = *from;
+    for (int64_t i = 0; i < n; ++i) to[i] = value;
+  } else if (to_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
+  }
+}
+
+/// Calls visit(offset, count) for the stretches of innermost rows that make up elements [begin, begin + n), in row-major
+/// order, with the offset of one operand.
+template <typename Visit>
+inline void visit_rows(const Layout& layout, int operand, int64_t begin, int64_t n, const Visit& visit) {
+  const int inner = layout.rank - 1;
+  const int64_t* stride = layout.stride[operand];
+  int64_t index[POLLUX_MAX_RANK], offset = 0;
+  for (int axis = inner; axis >= 0; --axis) {
+    index[axis] = begin % layout.shape[axis];
+    begin /= layout.shape[axis];
+    offset += index[axis] * stride[axis];
+  }
+  while (n > 0) {
+    const int64_t count = min64(n, layout.shape[inner] - index[inner]);
+    visit(offset, count);
+    n -= count;
+    offset -= index[inner] * stride[inner];
+    index[inner] = 0;
+    for (int axis = inner - 1; axis >= 0; --axis) {
+      offset += stride[axis];
+      if (++index[axis] < layout.shape[axis]) break;
+      offset -= stride[axis] * layout.shape[axis];
+      index[axis] = 0;
+    }
   }
 }
 

@@ -53,6 +53,7 @@ static uint16_t to_float16(double value) {
   const double size = std::fabs(value);
   if (std::isnan(value)) return sign | 0x7e00;
   if (size >= 65520) return sign | 0x7c00;
+  if (size == 0) return sign;
   int exponent;
   std::frexp(size, &exponent);
   exponent = std::max(exponent, -13);

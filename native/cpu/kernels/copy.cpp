@@ -1,5 +1,5 @@
 // copy: materialises a view. Elements move by size alone, so every dtype is served.
-#include "../kernel.h"
+#include "../elementwise.h"
 #include "../layout.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -13,20 +13,6 @@ struct Copy {
   int row;         // axis along which the input is dense, or -1 to walk the innermost axis
   Chunks chunks;   // of elements (contiguous), rows of tiles (transposing) or rows (otherwise)
 };
-
-template <typename T>
-inline void copy_row(const T* __restrict from, int64_t from_stride, T* __restrict to, int64_t to_stride, int64_t n) {
-  if (to_stride == 1 && from_stride == 1) {
-    memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-  } else if (to_stride == 1 && from_stride == 0) {
-    const T value = *from;
-    for (int64_t i = 0; i < n; ++i) to[i] = value;
-  } else if (to_stride == 1) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i * from_stride];
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i * to_stride] = from[i * from_stride];
-  }
-}
 
 template <typename T>
 void copy_rows(const Copy& p, const T* from, T* to, int64_t begin, int64_t end) {
@@ -80,7 +66,9 @@ void run(const Prepared& prepared, const RunContext& context) {
   });
 }
 
-PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
+}  // namespace
+
+PolluxResult prepare_copy(const PolluxStep& step, Prepared* prepared) {
   Copy* p = make_parameters<Copy>(prepared);
   if (!p) return POLLUX_OUT_OF_MEMORY;
   const PolluxOperand* operands[] = {&input(step, 0), &output(step, 0)};
@@ -108,9 +96,9 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   return POLLUX_SUCCESS;
 }
 
-const Kernel kernels[] = {{{"copy", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare}};
-
-}  // namespace
+namespace {
+const Kernel kernels[] = {{{"copy", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare_copy}};
+}
 
 extern const KernelTable copy_kernels = {kernels, 1};
 
