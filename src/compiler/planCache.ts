@@ -33,6 +33,16 @@ export class PlanCache<T> {
     this.discard(dropped);
   }
 
+  /** Forgets a plan without discarding it, e.g. one whose compilation failed. */
+  delete(key: string): void {
+    this.entries.delete(key);
+  }
+
+  /** Forgets a plan without discarding it: it was never made. */
+  delete(key: string): void {
+    this.entries.delete(key);
+  }
+
   clear(): void {
     const plans = [...this.entries.values()];
     this.entries.clear();

@@ -48,7 +48,7 @@ export class BatchNorm<C extends number = number> extends Module {
   }
 
   #withBatch(x: Tensor) {
-    const [y, mean, variance] = ops.batchNorm(x.value, this.weight.value, this.bias.value, this.epsilon);
+    const { y, mean, variance } = ops.batchNorm(x.value, this.weight.value, this.bias.value, this.epsilon);
     const count = x.size / this.channels;
     noGrad(() => {
       const { momentum } = this;

@@ -57,6 +57,13 @@ export class Storage {
     this.host = this.buffer = this.pending = undefined;
   }
 
+  /** The data has been replaced as a whole: frees it; expressions that read it are stale. */
+  supersede(): void {
+    this.#stale = true;
+    this.buffer?.dispose();
+    this.host = this.buffer = this.pending = undefined;
+  }
+
   /**
    * A step has overwritten the buffer in place. Returns the storage that holds the new version: this one, unless a lazy
    * expression has read it.

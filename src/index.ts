@@ -1,0 +1,51 @@
+export type { ArrayField, Batch, Dataset, HostArray, LoaderOptions, LoaderState, Schema } from './data/index.js';
+export { ArrayDataset, augment, classLabels, DataLoader, datasets, transforms } from './data/index.js';
+export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors.js';
+export { readSafetensors, writeSafetensors } from './io/index.js';
+export * as losses from './losses/index.js';
+export * as metrics from './metrics/index.js';
+export * as nn from './nn/index.js';
+export { defineOp } from './ops/index.js';
+export * as optim from './optim/index.js';
+export {
+  arange,
+  bernoulli,
+  checkpoint,
+  type Compiled,
+  compile,
+  type CompileOptions,
+  concat,
+  customGradient,
+  defaultDevice,
+  devices,
+  type DType,
+  evaluate,
+  eye,
+  full,
+  grad,
+  gradientsOf,
+  type HostData,
+  type Index,
+  masked,
+  memory,
+  noGrad,
+  normal,
+  oneHot,
+  ones,
+  onesLike,
+  Parameter,
+  range,
+  seed,
+  setDefaultDevice,
+  type Shape,
+  stack,
+  type Stateful,
+  Tensor,
+  tensor,
+  tidy,
+  uniform,
+  valueAndGrad,
+  where,
+  zeros,
+  zerosLike,
+} from './tensor/index.js';

@@ -1,0 +1,11 @@
+export { Parameter } from '../tensor/index.js';
+export { flatten, gelu, geluTanh, logSoftmax, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.js';
+export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
+export { Conv2d, type Conv2dOptions } from './conv2d.js';
+export { Dropout } from './dropout.js';
+export * as init from './initializers.js';
+export { Linear, type LinearOptions } from './linear.js';
+export { Module, type StateDictionary } from './module.js';
+export { AvgPool2d, type AvgPoolOptions, avgPool2d, MaxPool2d, maxPool2d, type PoolOptions } from './pooling.js';
+export { Sequential } from './sequential.js';
+export type { Elementwise, Flatten, Layer, Pool } from './types.js';
