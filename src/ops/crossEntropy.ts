@@ -30,6 +30,7 @@ export const crossEntropyRecords = {
   crossEntropy: defineRecord({
     name: 'crossEntropy',
     cost: 'normalisation',
+    reports: true,
     infer([logits, labels]) {
       requireClasses('crossEntropy', logits, labels);
       const each: Type = { shape: labels.shape, dtype: logits.dtype };
@@ -52,6 +53,7 @@ export const crossEntropyRecords = {
   crossEntropyGrad: defineRecord({
     name: 'crossEntropyGrad',
     cost: 'normalisation',
+    reports: true,
     inPlace: [[0, 1]],
     infer([dloss, logits, labels, total]) {
       requireClasses('crossEntropyGrad', logits, labels);

@@ -6,6 +6,7 @@ export const effectRecords = {
   checkFinite: defineRecord({
     name: 'checkFinite',
     cost: 'effect',
+    reports: true,
     inPlace: [[0, 0]],
     infer([x]) {
       requireDtype('checkFinite', x, float);

@@ -48,6 +48,7 @@ export const indexingRecords = {
   gather: defineRecord<AxisAttributes>({
     name: 'gather',
     cost: 'move',
+    reports: true,
     infer([x, indices], { axis }) {
       requireIndices('gather', indices);
       return { shape: gatheredShape(x, indices, axis), dtype: x.dtype };
@@ -57,6 +58,7 @@ export const indexingRecords = {
   scatterAdd: defineRecord<AxisAttributes>({
     name: 'scatterAdd',
     cost: 'move',
+    reports: true,
     inPlace: [[0, 0]],
     infer([x, indices, updates], { axis }) {
       requireIndices('scatterAdd', indices);
@@ -68,6 +70,7 @@ export const indexingRecords = {
   takeAlong: defineRecord<AxisAttributes>({
     name: 'takeAlong',
     cost: 'move',
+    reports: true,
     infer([x, indices], { axis }) {
       requirePaired('takeAlong', x, indices, axis);
       return { shape: indices.shape, dtype: x.dtype };
@@ -77,6 +80,7 @@ export const indexingRecords = {
   scatterAlong: defineRecord<AxisAttributes>({
     name: 'scatterAlong',
     cost: 'move',
+    reports: true,
     inPlace: [[0, 0]],
     infer([x, indices, updates], { axis }) {
       requirePaired('scatterAlong', x, indices, axis);
