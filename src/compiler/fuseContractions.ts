@@ -74,17 +74,21 @@ function absorbRelu(contraction: Operation, graph: Graph): Operation {
   return absorb(graph, contraction, found.reader, found.through, contraction.inputs, { ...contraction.attributes, activation: 'relu' });
 }
 
-/** conv2d + bias (+ relu) + maxPool2d: the convolution is never written at its full size. */
+/** conv2d + bias + maxPool2d (+ relu): the convolution is never written at its full size. */
 function absorbPool(convolution: Operation, graph: Graph, target: Target): void {
-  const pool = soleUser(convolution.outputs[0]!);
+  const { inputs, attributes: { stride, padding, activation }, outputs } = convolution;
+  const pool = soleUser(outputs[0]!);
   const kernel = target.kernel('conv2dMaxPool');
-  if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || convolution.inputs.length < 3) return;
-  if (!kernel?.dtypes.has(convolution.outputs[0]!.dtype)) return;
-  const { stride, padding, activation } = convolution.attributes as { stride: number[]; padding: number[]; activation?: string };
-  if (activation === 'relu' && !kernel.fusions.has('relu')) return;
-  const attributes: Attributes = { stride, padding, window: pool.attributes['window']!, activation: activation ?? 'none' };
-  const fused = graph.add(recordOf('conv2dMaxPool'), convolution.inputs, attributes, pool.outputs, pool, joined(convolution, pool));
-  pool.outputs.forEach((output, i) => graph.replace(output, fused.outputs[i]!));
+  if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || inputs.length < 3 || activation === 'relu') return;
+  if (!kernel?.dtypes.has(inputs[0]!.dtype)) return;
+  const [pooled, index] = pool.outputs as [Operand, Operand];
+  const user = kernel.fusions.has('relu') ? soleUser(pooled) : undefined;
+  const relu = user && isOp(user, 'relu') ? user : undefined;
+  const attributes: Attributes = { stride: stride!, padding: padding!, window: pool.attributes['window']!, activation: relu ? 'relu' : 'none' };
+  const fused = graph.add(recordOf('conv2dMaxPool'), inputs, attributes, pool.outputs, relu ?? pool,
+    relu ? joined(convolution, pool, relu) : joined(convolution, pool));
+  graph.replace(relu ? relu.outputs[0]! : pooled, fused.outputs[0]!);
+  graph.replace(index, fused.outputs[1]!);
 }
 
 /** The gradient of a max pooling that only a weight gradient reads is spread out while it is read. */
