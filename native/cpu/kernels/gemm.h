@@ -105,7 +105,7 @@ inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, MatrixLayout a, Matri
 // Packs columns [j, j + columns) of rows [k, k + depth) of B into panels of depth * kPanel floats each.
 inline void pack_b(const GemmPlan& plan, const float* b, int64_t k, int64_t depth, int64_t j, int64_t columns, float* to) {
   if (!plan.b_columns) {
-    pack_rows(b + k * plan.ldb + j, plan.ldb, columns, depth, to, depth * kPanel);
+    pack_rows(b + k * plan.ldb + j, plan.ldb, columns, 0, depth, to, depth * kPanel);
     return;
   }
   for (int64_t q = 0; q < columns; q += kPanel, to += depth * kPanel) {

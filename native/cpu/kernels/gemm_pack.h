@@ -96,13 +96,15 @@ inline void pack_transposed(const float* source, int64_t stride, int64_t rows, i
 }
 
 // `source` has `k` rows of `columns` contiguous numbers, cut into panels of kPanel columns `panel_stride` apart. The
-// last panel is one vector wide if that is enough. Rows are read in order, all panels of a row at once.
-inline void pack_rows(const float* source, int64_t stride, int64_t columns, int64_t k, float* to, int64_t panel_stride) {
+// last panel is one vector wide if that is enough. The rows become steps first, first + 1, ... of the panels. Rows are
+// read in order, all panels of a row at once.
+inline void pack_rows(const float* source, int64_t stride, int64_t columns, int64_t first_step, int64_t k, float* to,
+                      int64_t panel_stride) {
   const int64_t whole = columns / kPanel;
   const int64_t rest = columns - whole * kPanel;
   const Tail first = vec_tail(rest);
   const Tail second = vec_tail(rest - kLanes);
-  for (int64_t i = 0; i < k; ++i, source += stride) {
+  for (int64_t i = first_step; i < first_step + k; ++i, source += stride) {
     const float* from = source;
     float* panel = to + i * kPanel;
     for (int64_t q = 0; q < whole; ++q, from += kPanel, panel += panel_stride) {

@@ -1,0 +1,217 @@
+// conv2d: x [N,H,W,I], w [O,kH,kW,I], bias [O] -> y [N,OH,OW,O]; and conv2dGradInput: dy, w -> dx.
+//
+// The gradient by the input is a correlation of dy with the turned weights. With a stride it falls apart into
+// stride_y x stride_x phases: the pixels of dx of one phase see the same taps, and dy without holes.
+#include "conv_strip.h"
+
+namespace pollux::POLLUX_LEVEL {
+namespace {
+
+struct Phase {
+  Window window;
+  int64_t rows, columns;    // output pixels of the phase in one image
+  int64_t offset_y, offset_x;  // its first one
+  int64_t first_tap_y, first_tap_x;  // taps first, first + stride, ...
+  int64_t packed;           // where its weights begin
+};
+
+struct Convolution {
+  int64_t images;
+  Image source;             // x, or dy
+  int64_t outputs;          // channels of y, or of dx
+  int64_t target_width;     // of y, or of dx
+  int64_t target_size;      // numbers in one image of y, or of dx
+  int64_t kernel_y, kernel_x, stride_y, stride_x;
+  int64_t step_y, step_x;   // distance of the pixels of a phase in the target
+  int64_t rows;             // rows of the largest phase
+  int64_t height;           // of a strip
+  int64_t packed_size, strip_size;
+  bool has_bias, relu, transposed;
+  Chunks chunks;
+  int phase_count;
+  Phase phases[1];          // phase_count of them
+};
+
+constexpr int64_t kStripFloats = 32 * 1024;  // 128 KiB
+
+void run_nothing(const Prepared&, const RunContext&) {}
+
+Region strip_region(const Convolution& p, int64_t begin, int64_t end) {
+  Region region{};
+  bool first = true;
+  for (int i = 0; i < p.phase_count; ++i) {
+    const Phase& phase = p.phases[i];
+    const int64_t last = min64(end, phase.rows);
+    if (begin >= last || phase.columns == 0 || phase.window.window_y * phase.window.window_x == 0) continue;
+    const Region here = region_of(phase.window, begin, last, phase.columns);
+    region = first ? here : join(region, here);
+    first = false;
+  }
+  return region;
+}
+
+void pack_weights(const RunContext& context, const Convolution& p, const float* w, float* packed) {
+  const int64_t taps = p.kernel_y * p.kernel_x;
+  if (!p.transposed) {
+    pack_forward(context, w, p.outputs, taps * p.source.channels, packed);
+    return;
+  }
+  const int64_t rows = p.source.channels;
+  const Chunks chunks = plan_chunks(taps, 1 + 65536 / (rows * p.outputs + 1));
+  parallel(context, chunks.count, [&](int64_t chunk) {
+    for (int64_t tap = chunks.begin(chunk); tap < chunks.end(chunk); ++tap) {
+      const int64_t ky = tap / p.kernel_x, kx = tap % p.kernel_x;
+      for (int i = 0; i < p.phase_count; ++i) {
+        const Phase& phase = p.phases[i];
+        const Window& window = phase.window;
+        if (phase.first_tap_y != ky % p.stride_y || phase.first_tap_x != kx % p.stride_x || window.window_y == 0) continue;
+        const int64_t t = window.window_y - 1 - ky / p.stride_y, u = window.window_x - 1 - kx / p.stride_x;
+        pack_rows(w + tap * p.outputs, taps * p.outputs, p.outputs, (t * window.window_x + u) * rows, rows,
+                  packed + phase.packed, window.window_y * window.window_x * rows * kPanel);
+      }
+    }
+  });
+}
+
+void run_convolution(const Prepared& prepared, const RunContext& context) {
+  const auto& p = parameters<Convolution>(prepared);
+  const auto* source = input_data<float>(prepared, context, 0);
+  const auto* w = input_data<float>(prepared, context, 1);
+  const float* bias = p.has_bias ? input_data<float>(prepared, context, 2) : nullptr;
+  auto* target = output_data<float>(prepared, context, 0);
+  auto* packed = static_cast<float*>(context.scratch);
+  pack_weights(context, p, w, packed);
+  ScratchSlots slots(packed + p.packed_size, p.strip_size, p.chunks.count);
+  parallel(context, p.chunks.count, [&](int64_t chunk) {
+    float* slot = slots.borrow();
+    for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
+      const Strip strip = make_strip(p.source, source + image * p.source.size(), strip_region(p, begin, end), slot);
+      for (int i = 0; i < p.phase_count; ++i) {
+        const Phase& phase = p.phases[i];
+        const int64_t y = begin * p.step_y + phase.offset_y;
+        correlate(p.source, phase.window, strip, packed + phase.packed, p.outputs, begin, min64(end, phase.rows), phase.columns,
+                  target + image * p.target_size + (y * p.target_width + phase.offset_x) * p.outputs,
+                  p.step_y * p.target_width * p.outputs, p.step_x * p.outputs, p.relu ? kRelu : 0, bias);
+      }
+    });
+    slots.give_back(slot);
+  });
+}
+
+// ---- preparing ---------------------------------------------------------------------------------------------------
+
+PolluxResult finish(Convolution& p, Prepared* prepared) {
+  double work = 0;
+  p.packed_size = 0;
+  for (int i = 0; i < p.phase_count; ++i) {
+    Phase& phase = p.phases[i];
+    const int64_t steps = phase.window.window_y * phase.window.window_x * p.source.channels;
+    phase.packed = p.packed_size;
+    p.packed_size += round_up(packed_floats(steps, p.outputs), 16);
+    p.rows = max64(p.rows, phase.rows);
+    work += 2.0 * static_cast<double>(steps) * static_cast<double>(phase.columns) * static_cast<double>(round_up(p.outputs, kLanes));
+  }
+  const int64_t width = strip_region(p, 0, p.rows).pitch(p.source);
+  const int64_t halo = (strip_region(p, 0, 1).bottom - strip_region(p, 0, 1).top) * width;
+  p.height = max64(1, (kStripFloats - halo) / max64(1, p.phases[0].window.step_y * width));
+  p.height = min64(p.height, p.rows);
+  p.chunks = plan_rows(p.images * p.rows, work);
+  for (int64_t begin = 0; begin < p.rows; ++begin) {
+    const Region region = strip_region(p, begin, min64(p.rows, begin + p.height));
+    if (!inside(region, p.source)) p.strip_size = max64(p.strip_size, region.size(p.source));
+  }
+  p.strip_size = round_up(p.strip_size, 16);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p.packed_size + p.strip_size * ScratchSlots::count(p.chunks.count));
+  prepared->run = run_convolution;
+  return POLLUX_SUCCESS;
+}
+
+PolluxResult prepare_forward(const PolluxStep& step, Prepared* prepared) {
+  auto* p = make_parameters<Convolution>(prepared);
+  if (!p) return POLLUX_OUT_OF_MEMORY;
+  const int64_t *x = input(step, 0).shape, *w = input(step, 1).shape, *y = output(step, 0).shape;
+  int64_t stride[2] = {1, 1}, padding[4] = {};
+  numbers(step, "stride", stride, 2);
+  numbers(step, "padding", padding, 4);
+  p->images = x[0];
+  p->source = {x[1], x[2], x[3]};
+  p->outputs = y[3];
+  p->target_width = y[2];
+  p->target_size = y[1] * y[2] * y[3];
+  p->kernel_y = w[1];
+  p->kernel_x = w[2];
+  p->step_y = p->step_x = 1;
+  p->has_bias = step.input_count > 2;
+  p->relu = strcmp(text(step, "activation", "none"), "relu") == 0;
+  p->phase_count = 1;
+  p->phases[0].window = {w[1], w[2], stride[0], stride[1], padding[0], padding[2]};
+  p->phases[0].rows = y[1];
+  p->phases[0].columns = y[2];
+  if (element_count(output(step, 0)) == 0) {
+    prepared->run = run_nothing;
+    return POLLUX_SUCCESS;
+  }
+  const bool pointwise = w[1] == 1 && w[2] == 1 && stride[0] == 1 && stride[1] == 1 && y[1] == x[1] && y[2] == x[2];
+  if (pointwise && padding[0] == 0 && padding[2] == 0) {  // join short rows, so that tiles do not end with them
+    int64_t joined = max64(1, min64(x[1], 16 * kTileRows / x[2]));
+    while (x[1] % joined != 0) --joined;
+    p->source = {x[1] / joined, x[2] * joined, x[3]};
+    p->target_width = p->phases[0].columns = x[2] * joined;
+    p->phases[0].rows = x[1] / joined;
+  }
+  return finish(*p, prepared);
+}
+
+PolluxResult prepare_grad_input(const PolluxStep& step, Prepared* prepared) {
+  const int64_t *dy = input(step, 0).shape, *w = input(step, 1).shape, *dx = output(step, 0).shape;
+  int64_t stride[2] = {1, 1}, padding[4] = {};
+  numbers(step, "stride", stride, 2);
+  numbers(step, "padding", padding, 4);
+  auto* p = make_parameters<Convolution>(prepared, static_cast<size_t>(stride[0] * stride[1] - 1) * sizeof(Phase));
+  if (!p) return POLLUX_OUT_OF_MEMORY;
+  p->images = dy[0];
+  p->source = {dy[1], dy[2], dy[3]};
+  p->outputs = dx[3];
+  p->target_width = dx[2];
+  p->target_size = dx[1] * dx[2] * dx[3];
+  p->kernel_y = w[1];
+  p->kernel_x = w[2];
+  p->step_y = p->stride_y = stride[0];
+  p->step_x = p->stride_x = stride[1];
+  p->transposed = true;
+  if (element_count(output(step, 0)) == 0) {
+    prepared->run = run_nothing;
+    return POLLUX_SUCCESS;
+  }
+  const bool empty = element_count(input(step, 0)) == 0;  // then dx is zero: no phase has a tap
+  // dx(iy) = sum of dy(oy) w(ky) over oy * stride + ky = iy + top. For iy = a * stride + py, the taps are
+  // ky = first + j * stride and oy = a + down - j, where down and first are quotient and rest of (py + top) / stride.
+  for (int64_t py = 0; py < min64(stride[0], dx[1]); ++py) {
+    for (int64_t px = 0; px < min64(stride[1], dx[2]); ++px) {
+      Phase& phase = p->phases[p->phase_count++];
+      const int64_t down = (py + padding[0]) / stride[0], across = (px + padding[2]) / stride[1];
+      phase.first_tap_y = (py + padding[0]) % stride[0];
+      phase.first_tap_x = (px + padding[2]) % stride[1];
+      int64_t taps_y = phase.first_tap_y < w[1] ? ceil_div(w[1] - phase.first_tap_y, stride[0]) : 0;
+      int64_t taps_x = phase.first_tap_x < w[2] ? ceil_div(w[2] - phase.first_tap_x, stride[1]) : 0;
+      if (taps_y * taps_x == 0 || empty) taps_y = taps_x = 0;
+      phase.window = {taps_y, taps_x, 1, 1, taps_y - 1 - down, taps_x - 1 - across};
+      phase.rows = ceil_div(dx[1] - py, stride[0]);
+      phase.columns = ceil_div(dx[2] - px, stride[1]);
+      phase.offset_y = py;
+      phase.offset_x = px;
+    }
+  }
+  return finish(*p, prepared);
+}
+
+const Kernel kernels[] = {
+    {{"conv2d", dtype_bit(POLLUX_FLOAT32), 0, "bias;relu"}, prepare_forward},
+    {{"conv2dGradInput", dtype_bit(POLLUX_FLOAT32), 0, nullptr}, prepare_grad_input},
+};
+
+}  // namespace
+
+extern const KernelTable conv_kernels = {kernels, 2};
+
+}  // namespace pollux::POLLUX_LEVEL

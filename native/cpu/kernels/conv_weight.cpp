@@ -1,0 +1,155 @@
+// conv2dGradWeight: x [N,H,W,I], dy [N,OH,OW,O] -> dw [O,kH,kW,I]; and conv2dGradWeightUnpool, which takes the gradient
+// of the pooled map and the places of the maxima, and unpools it strip by strip, so that dy is never written.
+//
+// dw = x^T dy over all pixels: a tile holds up to kTileRows taps and channels of x and two vectors of output channels.
+// Each chunk of rows sums into a partial gradient of its own; these are added in chunk order and turned round.
+#include "conv_pool.h"
+#include "conv_strip.h"
+
+namespace pollux::POLLUX_LEVEL {
+namespace {
+
+struct WeightGradient {
+  Image source;
+  int64_t outputs;
+  Window window;
+  int64_t steps;           // window_y * window_x * channels
+  int64_t rows, columns;   // of dy in one image; of those rows that are pooled, where dy is unpooled
+  Pooling pooling;         // 1 x 1 for conv2dGradWeight
+  int64_t image_rows, image_columns;  // of the gradient as it arrives
+  int64_t height;          // rows of dy as it arrives in a strip
+  int64_t strip_size, unpooled_size, partial_size;
+  bool unpools;
+  Chunks chunks;
+};
+
+constexpr int64_t kStripFloats = 6 * 1024;  // 24 KiB of x and dy: a strip is read once for each tile, from L1
+
+void run_nothing(const Prepared&, const RunContext&) {}
+
+void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64_t end, const float* dy, float* partial, int flags) {
+  const int64_t taps = p.window.window_x * p.source.channels;
+  const int tile_rows = balanced_rows(taps);
+  for (int64_t ky = 0; ky < p.window.window_y; ++ky) {
+    const float* row = strip.at(p.source, begin * p.window.step_y - p.window.top + ky, -p.window.left);
+    for (int64_t i = 0; i < taps; i += tile_rows) {
+      const View view{row + i, p.window.step_x * p.source.channels, static_cast<int32_t>(p.columns), static_cast<int32_t>(end - begin),
+                      p.window.step_y * strip.pitch};
+      for (int64_t q = 0; q < p.outputs; q += kPanel) {
+        run_tile(true, static_cast<int>(min64(tile_rows, taps - i)), min64(kPanel, p.outputs - q), view, dy + q, p.outputs,
+                 partial + (ky * taps + i) * p.outputs + q, p.outputs, flags, nullptr);
+      }
+    }
+  }
+}
+
+// dw(o, k) = sum over chunks of partial(k, o), in chunk order.
+void reduce(const RunContext& context, const WeightGradient& p, const float* partials, float* dw) {
+  const Chunks blocks = plan_chunks(ceil_div(p.steps, kLanes), 1 + 32768 / (p.outputs * kLanes * max64(1, p.chunks.count)));
+  parallel(context, blocks.count, [&](int64_t chunk) {
+    for (int64_t k = blocks.begin(chunk) * kLanes; k < min64(p.steps, blocks.end(chunk) * kLanes); k += kLanes) {
+      const int64_t depth = min64(kLanes, p.steps - k);
+      const Tail depth_tail = vec_tail(depth);
+      for (int64_t o = 0; o < p.outputs; o += kLanes) {
+        const Tail tail = vec_tail(p.outputs - o);
+        Vec block[kLanes];
+        POLLUX_UNROLL for (int i = 0; i < kLanes; ++i) {
+          block[i] = vec_zero();
+          if (i >= depth) continue;
+          const float* from = partials + (k + i) * p.outputs + o;
+          for (int64_t c = 0; c < p.chunks.count; ++c, from += p.partial_size) block[i] = vec_add(block[i], vec_load(from, tail));
+        }
+        transpose_square(block);
+        POLLUX_UNROLL for (int i = 0; i < kLanes; ++i) {
+          if (o + i < p.outputs) vec_store(dw + (o + i) * p.steps + k, block[i], depth_tail);
+        }
+      }
+    }
+  });
+}
+
+void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
+  const auto& p = parameters<WeightGradient>(prepared);
+  const auto* x = input_data<float>(prepared, context, 0);
+  const auto* dy = input_data<float>(prepared, context, 1);
+  const uint8_t* index = p.unpools ? input_data<uint8_t>(prepared, context, 2) : nullptr;
+  auto* partials = static_cast<float*>(context.scratch);
+  ScratchSlots slots(partials + p.partial_size * p.chunks.count, p.strip_size + p.unpooled_size, p.chunks.count);
+  parallel(context, p.chunks.count, [&](int64_t chunk) {
+    float* slot = slots.borrow();
+    float* partial = partials + chunk * p.partial_size;
+    int flags = 0;
+    for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.image_rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
+      const float* gradient = dy + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+      if (p.unpools) {
+        const uint8_t* places = index + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+        unpool(p.pooling, end - begin, p.image_columns, p.outputs, gradient, places, slot + p.strip_size);
+        gradient = slot + p.strip_size;
+      }
+      const int64_t top = begin * p.pooling.height, bottom = end * p.pooling.height;
+      const Strip strip = make_strip(p.source, x + image * p.source.size(), region_of(p.window, top, bottom, p.columns), slot);
+      add_strip(p, strip, top, bottom, gradient, partial, flags);
+      flags = kAccumulate;
+    });
+    slots.give_back(slot);
+  });
+  reduce(context, p, partials, output_data<float>(prepared, context, 0));
+}
+
+PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
+  auto* p = make_parameters<WeightGradient>(prepared);
+  if (!p) return POLLUX_OUT_OF_MEMORY;
+  const int64_t *x = input(step, 0).shape, *dy = input(step, 1).shape, *dw = output(step, 0).shape;
+  int64_t stride[2] = {1, 1}, padding[4] = {}, pool[2] = {1, 1};
+  numbers(step, "stride", stride, 2);
+  numbers(step, "padding", padding, 4);
+  p->unpools = step.input_count > 2;
+  if (p->unpools) numbers(step, "window", pool, 2);
+  if (element_count(output(step, 0)) == 0) {
+    prepared->run = run_nothing;
+    return POLLUX_SUCCESS;
+  }
+  p->source = {x[1], x[2], x[3]};
+  p->outputs = dw[0];
+  p->window = {dw[1], dw[2], stride[0], stride[1], padding[0], padding[2]};
+  p->steps = dw[1] * dw[2] * dw[3];
+  p->pooling = {pool[0], pool[1]};
+  p->image_rows = dy[1];
+  p->image_columns = dy[2];
+  p->rows = dy[1] * pool[0];
+  p->columns = dy[2] * pool[1];
+  p->partial_size = round_up(p->steps * p->outputs, 16);
+  const int64_t all_rows = dy[2] == 0 ? 0 : x[0] * dy[1];  // rows without pixels add nothing
+  const double row_work = 2.0 * static_cast<double>(p->steps * pool[0] * p->columns) * static_cast<double>(round_up(p->outputs, kLanes));
+  // So many chunks that writing and adding the partial gradients costs at most about a twentieth of the arithmetic.
+  const double afford = 0.0005 * row_work * static_cast<double>(all_rows) / static_cast<double>(p->partial_size);
+  const int64_t most = afford < 1 ? 1 : afford > 64 ? 64 : static_cast<int64_t>(afford);
+  p->chunks = plan_rows(all_rows, row_work, most);
+  if (all_rows > 0) {
+    const Region one = region_of(p->window, 0, pool[0], p->columns);
+    const int64_t per_row = pool[0] * (p->window.step_y * one.pitch(p->source) + p->columns * p->outputs);
+    const int64_t enough = ceil_div(128, p->columns * pool[0]);  // steps that outweigh loading and storing the tile
+    p->height = min64(p->image_rows, max64(enough, (kStripFloats - one.size(p->source)) / per_row));
+    for (int64_t begin = 0; begin < p->image_rows; ++begin) {
+      const Region region = region_of(p->window, begin * pool[0], min64(p->image_rows, begin + p->height) * pool[0], p->columns);
+      if (!inside(region, p->source)) p->strip_size = max64(p->strip_size, region.size(p->source));
+    }
+  }
+  p->strip_size = round_up(p->strip_size, 16);
+  p->unpooled_size = p->unpools ? round_up(p->height * pool[0] * p->columns * p->outputs, 16) : 0;
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->partial_size * p->chunks.count +
+                                                      (p->strip_size + p->unpooled_size) * ScratchSlots::count(p->chunks.count));
+  prepared->run = run_weight_gradient;
+  return POLLUX_SUCCESS;
+}
+
+const Kernel kernels[] = {
+    {{"conv2dGradWeight", dtype_bit(POLLUX_FLOAT32), 0, nullptr}, prepare},
+    {{"conv2dGradWeightUnpool", dtype_bit(POLLUX_FLOAT32), 0, nullptr}, prepare},
+};
+
+}  // namespace
+
+extern const KernelTable conv_weight_kernels = {kernels, 2};
+
+}  // namespace pollux::POLLUX_LEVEL
