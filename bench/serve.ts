@@ -6,10 +6,10 @@ export type Precision = 'float32' | 'bfloat16';
 export interface Job {
   /** Name and version of what is measured, e.g. `pollux 0.1.0, avx512`. */
   readonly title: string;
-  /** One step. Returns the milliseconds it took where it times itself (a start of a process, a delay), else nothing. */
-  step(): Promise<number | void> | number | void;
+  /** One step; awaited. Yields the milliseconds it took where it times itself (a start of a process, a delay), else nothing. */
+  step(): unknown;
   /** Any figure that shows that the work was done, e.g. the loss. */
-  result?(): Promise<number> | number;
+  result?(): number;
 }
 
 /**
@@ -34,6 +34,7 @@ export async function serve(prepare: (workload: string, precision: Precision) =>
       const own = await job.step();
       ms.push(typeof own === 'number' ? own : performance.now() - start);
     }
-    say({ ms, result: await job.result?.() });
+    say({ ms, result: job.result?.() });
   }
+  process.exit(); // a program that works in the background would go on
 }
