@@ -26,25 +26,31 @@ inline void merge(double count, double& mean, double& squares, double other_coun
 /// Of the columns of a block: mean (rounded), sum of deviations from it, sum of their squares.
 template <int vectors>
 void block_moments(const float* x, int64_t stride, const Block& block, float* mean, float* residue, float* squares) {
-  const int64_t rows = block.rows;
   const auto count = [&](int k) { return k == vectors - 1 ? block.tail : lanes; };
-  Floats sum[vectors], deviation[vectors], square[vectors];
-  for (int k = 0; k < vectors; ++k) sum[k] = deviation[k] = square[k] = zero();
-  for (int64_t r = 0; r < rows; ++r)
+  Floats sum[vectors];
+  for (int k = 0; k < vectors; ++k) sum[k] = zero();
+  for (int64_t r = 0; r < block.rows; ++r)
     for (int k = 0; k < vectors; ++k) sum[k] = sum[k] + load_some(x + r * stride + k * lanes, count(k));
-  const Floats share = broadcast(1.0f / static_cast<float>(rows));
-  for (int k = 0; k < vectors; ++k) sum[k] = sum[k] * share;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int k = 0; k < vectors; ++k) {
-      const Floats d = load_some(x + r * stride + k * lanes, count(k)) - sum[k];
-      deviation[k] = deviation[k] + d;
-      square[k] = square[k] + d * d;
-    }
+  Totals<vectors> deviations, square_sums;
+  Floats centre[vectors];
   for (int k = 0; k < vectors; ++k) {
-    store(mean + k * lanes, sum[k]);
-    store(residue + k * lanes, deviation[k]);
-    store(squares + k * lanes, square[k]);
+    centre[k] = sum[k] * broadcast(1.0f / static_cast<float>(block.rows));
+    store(mean + k * lanes, centre[k]);
   }
+  for (int64_t first = 0; first < block.rows; first += part_rows) {
+    Floats deviation[vectors], square[vectors];
+    for (int k = 0; k < vectors; ++k) deviation[k] = square[k] = zero();
+    for (int64_t r = first; r < min64(block.rows, first + part_rows); ++r)
+      for (int k = 0; k < vectors; ++k) {
+        const Floats d = load_some(x + r * stride + k * lanes, count(k)) - centre[k];
+        deviation[k] = deviation[k] + d;
+        square[k] = square[k] + d * d;
+      }
+    deviations.add(deviation);
+    square_sums.add(square);
+  }
+  deviations.store_to(residue);
+  square_sums.store_to(squares);
 }
 
 /// Mean and sum of squared deviations of every wide column over rows [begin, end).
@@ -129,22 +135,24 @@ void run_forward(const Prepared& prepared, const RunContext& context) {
 template <int vectors>
 void block_products(const float* dy, const float* x, const float* mean, int64_t stride, const Block& block, float* sums, float* products) {
   const auto count = [&](int k) { return k == vectors - 1 ? block.tail : lanes; };
-  Floats centre[vectors], sum[vectors], product[vectors];
-  for (int k = 0; k < vectors; ++k) {
-    centre[k] = load_some(mean + k * lanes, count(k));
-    sum[k] = product[k] = zero();
+  Floats centre[vectors];
+  for (int k = 0; k < vectors; ++k) centre[k] = load_some(mean + k * lanes, count(k));
+  Totals<vectors> gradient_sums, product_sums;
+  for (int64_t first = 0; first < block.rows; first += part_rows) {
+    Floats sum[vectors], product[vectors];
+    for (int k = 0; k < vectors; ++k) sum[k] = product[k] = zero();
+    for (int64_t r = first; r < min64(block.rows, first + part_rows); ++r)
+      for (int k = 0; k < vectors; ++k) {
+        const int64_t at = r * stride + k * lanes;
+        const Floats g = load_some(dy + at, count(k));
+        sum[k] = sum[k] + g;
+        product[k] = product[k] + g * (load_some(x + at, count(k)) - centre[k]);
+      }
+    gradient_sums.add(sum);
+    product_sums.add(product);
   }
-  for (int64_t r = 0; r < block.rows; ++r)
-    for (int k = 0; k < vectors; ++k) {
-      const int64_t at = r * stride + k * lanes;
-      const Floats g = load_some(dy + at, count(k));
-      sum[k] = sum[k] + g;
-      product[k] = product[k] + g * (load_some(x + at, count(k)) - centre[k]);
-    }
-  for (int k = 0; k < vectors; ++k) {
-    store(sums + k * lanes, sum[k]);
-    store(products + k * lanes, product[k]);
-  }
+  gradient_sums.store_to(sums);
+  product_sums.store_to(products);
 }
 
 /// Sums of dy and of dy * (x - mean) of every wide column over rows [begin, end): blocks in float, their sums in double.

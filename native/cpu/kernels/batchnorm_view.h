@@ -10,7 +10,8 @@
 namespace pollux {
 namespace {
 
-constexpr int max_vectors = 8;  // of columns whose sums stay in registers: a tile
+constexpr int max_vectors = lanes == 16 ? 8 : 4;  // of columns whose sums stay in registers: a tile
+constexpr int64_t part_rows = 16;                 // rows summed one after the other; longer sums are sums of such parts
 
 struct WideView {
   int64_t rows, channels;
@@ -57,6 +58,21 @@ struct Vectors {
   static constexpr int count = n;
 };
 
+/// Sums of the parts of a block.
+template <int vectors>
+struct Totals {
+  Floats sum[vectors];
+  Totals() {
+    for (Floats& s : sum) s = zero();
+  }
+  void add(const Floats (&part)[vectors]) {
+    for (int k = 0; k < vectors; ++k) sum[k] = sum[k] + part[k];
+  }
+  void store_to(float* to) const {
+    for (int k = 0; k < vectors; ++k) store(to + k * lanes, sum[k]);
+  }
+};
+
 /// A block of a tile: `rows` rows from `row` on, of the `width` columns from `column` on. The last of the tile's vectors
 /// has `tail` lanes.
 struct Block {
@@ -70,13 +86,13 @@ template <typename Body>
 inline void for_each_block(const WideView& view, int64_t begin, int64_t end, const Body& body) {
   for (int64_t column = 0; column < view.columns;) {
     const int64_t left = view.columns - column;
-    const int vectors = left >= 8 * lanes ? 8 : left >= 4 * lanes ? 4 : left >= 2 * lanes ? 2 : 1;
+    const int vectors = left >= max_vectors * lanes ? max_vectors : left >= 4 * lanes ? 4 : left >= 2 * lanes ? 2 : 1;
     const int64_t width = min64(left, vectors * lanes);
     const int64_t block_rows = min64(128, max64(16, 4096 / (vectors * lanes)));
     for (int64_t row = begin; row < end; row += block_rows) {
       const Block block = {row, min64(block_rows, end - row), column, width, static_cast<int>(width - (vectors - 1) * lanes)};
       switch (vectors) {
-        case 8: body(Vectors<8>{}, block); break;
+        case 8: body(Vectors<max_vectors>{}, block); break;
         case 4: body(Vectors<4>{}, block); break;
         case 2: body(Vectors<2>{}, block); break;
         default: body(Vectors<1>{}, block);
