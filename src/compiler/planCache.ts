@@ -38,11 +38,6 @@ export class PlanCache<T> {
     this.entries.delete(key);
   }
 
-  /** Forgets a plan without discarding it: it was never made. */
-  delete(key: string): void {
-    this.entries.delete(key);
-  }
-
   clear(): void {
     const plans = [...this.entries.values()];
     this.entries.clear();
