@@ -150,7 +150,7 @@ TEST(bench_optimizer) {
   const int64_t n = 50'000'000;
   Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), m(POLLUX_FLOAT32, {n}), v(POLLUX_FLOAT32, {n});
   for (Array* a : {&p, &g, &m, &v}) std::memset(a->data(), 0, size_t(n) * 4);
-  Array rate = number(1e-3), count = number(1), factor = number(1);
+  Array rate = number(1e-3), count = number(2), factor = number(1);
   Runner adam({"adamUpdate", {&p, &g, &m, &v, &rate, &count, &factor}, {&p, &m, &v},
                {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weightDecay", 0.01}, {"decoupled", 1.0}}});
   Runner sgd({"sgdUpdate", {&p, &g, &m, &rate, &count, &factor}, {&p, &m}, {{"momentum", 0.9}}});

@@ -59,12 +59,12 @@ void chunk_moments(const WideView& view, const float* x, int64_t begin, int64_t 
     float mean[max_vectors * lanes], residue[max_vectors * lanes], square[max_vectors * lanes];
     block_moments<vectors.count>(x + block.row * view.columns + block.column, view.columns, block, mean, residue, square);
     // The float mean is off by a rounding; the sum of the deviations from it, ideally zero, mends it.
-    const double before = static_cast<double>(block.row - begin), count = static_cast<double>(block.rows);
+    const double before = static_cast<double>(block.row - begin), count = static_cast<double>(block.rows), share = 1 / count;
     for (int64_t c = 0; c < block.width; ++c) {
       double& so_far = means[block.column + c];
       double& squares_so_far = squares[block.column + c];
       if (block.row == begin) so_far = squares_so_far = 0;
-      const double shift = residue[c] / count;
+      const double shift = residue[c] * share;
       merge(before, so_far, squares_so_far, count, mean[c] + shift, square[c] - residue[c] * shift);
     }
   });

@@ -80,16 +80,16 @@ struct Block {
   int tail;
 };
 
-/// Cuts rows [begin, end) into tiles of columns and these into blocks small enough for the L1 cache and for sums in float,
-/// and calls body(Vectors<n>, block) for each, the blocks of a tile in order.
+/// Cuts rows [begin, end) into blocks of a few rows, small enough for the cache and for sums in float, and these into
+/// tiles of columns; calls body(Vectors<n>, block) for each. Memory is met in order, block by block.
 template <typename Body>
 inline void for_each_block(const WideView& view, int64_t begin, int64_t end, const Body& body) {
-  for (int64_t column = 0; column < view.columns;) {
-    const int64_t left = view.columns - column;
-    const int vectors = left >= max_vectors * lanes ? max_vectors : left >= 4 * lanes ? 4 : left >= 2 * lanes ? 2 : 1;
-    const int64_t width = min64(left, vectors * lanes);
-    const int64_t block_rows = min64(128, max64(16, 4096 / (vectors * lanes)));
-    for (int64_t row = begin; row < end; row += block_rows) {
+  const int64_t block_rows = min64(128, max64(32, 4096 / max64(1, view.columns)));
+  for (int64_t row = begin; row < end; row += block_rows) {
+    for (int64_t column = 0; column < view.columns;) {
+      const int64_t left = view.columns - column;
+      const int vectors = left >= max_vectors * lanes ? max_vectors : left >= 4 * lanes ? 4 : left >= 2 * lanes ? 2 : 1;
+      const int64_t width = min64(left, vectors * lanes);
       const Block block = {row, min64(block_rows, end - row), column, width, static_cast<int>(width - (vectors - 1) * lanes)};
       switch (vectors) {
         case 8: body(Vectors<max_vectors>{}, block); break;
@@ -97,8 +97,8 @@ inline void for_each_block(const WideView& view, int64_t begin, int64_t end, con
         case 2: body(Vectors<2>{}, block); break;
         default: body(Vectors<1>{}, block);
       }
+      column += width;
     }
-    column += width;
   }
 }
 

@@ -37,6 +37,9 @@ struct PoolParameters {
   PoolAxis rows, columns;
   Chunks chunks;  ///< of the rows of all images that the kernel writes
   bool count_padding;
+
+  /// True if no two windows overlap.
+  bool apart() const { return rows.stride >= rows.window && columns.stride >= columns.window; }
 };
 
 /// Rows of all images handed to a thread at once.
@@ -69,6 +72,26 @@ inline void for_each_pool_row(const PoolParameters& p, int64_t rows_per_image, i
     const int64_t image = row / rows_per_image;
     body(image * image_size, image * pooled_size, row % rows_per_image);
   }
+}
+
+/// Writes one row of the image's gradient where windows lie apart: calls body(output column, places inside the image,
+/// corner of the window in the row) for each window that the row meets, and writes zeros between them. `rows` is the
+/// output row that the row belongs to, if any. The corner may lie outside the row, the places do not.
+template <typename Body>
+inline void for_each_apart(const PoolParameters& p, Range rows, float* row, const Body& body) {
+  const auto clear = [&](int64_t begin, int64_t end) {
+    if (begin < end) memset(row + begin * p.channels, 0, static_cast<size_t>((end - begin) * p.channels) * sizeof(float));
+  };
+  int64_t done = 0;
+  for (int64_t j = 0; j < p.columns.pooled && !rows.empty(); ++j) {
+    const Range inside = p.columns.places(j);
+    if (inside.empty()) continue;
+    const int64_t corner = p.columns.corner(j);
+    clear(done, corner + inside.begin);
+    body(j, inside, row + corner * p.channels);
+    done = corner + inside.end;
+  }
+  clear(done, p.columns.size);
 }
 
 }  // namespace

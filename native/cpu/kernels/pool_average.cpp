@@ -44,23 +44,42 @@ void run_average(const Prepared& prepared, const RunContext& context) {
   });
 }
 
+/// One row of dx where each place of the image lies in one window at most.
+void gradient_row_apart(const PoolParameters& p, const float* dy, int64_t row, float* dx) {
+  const Range rows = p.rows.outputs(row);
+  for_each_apart(p, rows, dx, [&](int64_t j, Range inside, float* to) {
+    const float* from = dy + (rows.begin * p.columns.pooled + j) * p.channels;
+    const Floats count = broadcast(divisor(p, rows.begin, j));
+    for_each_vector(p.channels, [&](int64_t c, int n) {
+      const Floats share = load_some(from + c, n) / count;
+      for (int64_t k = inside.begin; k < inside.end; ++k) store_some(to + k * p.channels + c, share, n);
+    });
+  });
+}
+
+/// One row of dx, each element the sum over the windows that contain it.
+void gradient_row_overlapping(const PoolParameters& p, const float* dy, int64_t row, float* dx) {
+  const Range rows = p.rows.outputs(row);
+  for (int64_t column = 0; column < p.columns.size; ++column) {
+    const Range columns = p.columns.outputs(column);
+    for_each_vector(p.channels, [&](int64_t c, int n) {
+      Floats sum = zero();
+      for (int64_t i = rows.begin; i < rows.end; ++i)
+        for (int64_t j = columns.begin; j < columns.end; ++j)
+          sum = sum + load_some(dy + (i * p.columns.pooled + j) * p.channels + c, n) / broadcast(divisor(p, i, j));
+      store_some(dx + column * p.channels + c, sum, n);
+    });
+  }
+}
+
 void run_gradient(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<PoolParameters>(prepared);
   const float* dy = input_data<float>(prepared, context, 0);
   float* dx = output_data<float>(prepared, context, 0);
+  const auto gradient_row = p.apart() ? gradient_row_apart : gradient_row_overlapping;
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     for_each_pool_row(p, p.rows.size, chunk, [&](int64_t image, int64_t pooled, int64_t row) {
-      const Range rows = p.rows.outputs(row);
-      for (int64_t column = 0; column < p.columns.size; ++column) {
-        const Range columns = p.columns.outputs(column);
-        for_each_vector(p.channels, [&](int64_t c, int n) {
-          Floats sum = zero();
-          for (int64_t i = rows.begin; i < rows.end; ++i)
-            for (int64_t j = columns.begin; j < columns.end; ++j)
-              sum = sum + load_some(dy + pooled + (i * p.columns.pooled + j) * p.channels + c, n) / broadcast(divisor(p, i, j));
-          store_some(dx + image + (row * p.columns.size + column) * p.channels + c, sum, n);
-        });
-      }
+      gradient_row(p, dy + pooled, row, dx + image + row * p.columns.size * p.channels);
     });
   });
 }
