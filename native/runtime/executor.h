@@ -13,6 +13,7 @@ namespace pollux {
 
 class Buffer;
 class Job;
+class RunJob;
 
 /// Whoever submits jobs: one JavaScript environment. Its jobs run in the order of their submission, but a short job may
 /// overtake others that it shares no memory with; environments take turns.
@@ -56,6 +57,9 @@ class Job {
 
   /// Asked when the job has run: true if another job took its place, and will complete in its stead.
   virtual bool hand_on() { return false; }
+
+  /// The job as a run of a plan, if it is one.
+  virtual RunJob* as_run() { return nullptr; }
 
   bool conflicts_with(const Job& other) const;
 

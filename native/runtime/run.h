@@ -31,10 +31,12 @@ class RunJob : public Job {
   void execute(bool nested) override;
   bool is_short() const override;
   const void* sequence() const override { return plan_.get(); }
+  RunJob* as_run() override { return this; }
 
   const LoadedPlan& plan() const { return *plan_; }
 
   // Set before the run is submitted.
+  uint32_t number = 0;  ///< the client's, for cancelling
   bool debug = false;
   bool profile = false;
   /// Looked at between steps, until the commit phase begins.
