@@ -19,10 +19,15 @@ export function binaryRecord(
   return defineRecord({
     name,
     cost: 'elementwise',
-    inPlace: result ? [] : [[0, 0], [0, 1]],
+    inPlace: result
+      ? []
+      : [
+          [0, 0],
+          [0, 1],
+        ],
     infer([a, b]) {
       requireSameDtype(name, a, b);
-      requireDtype(name, a, allowed, 'the operands\' dtype');
+      requireDtype(name, a, allowed, "the operands' dtype");
       requireSameShape(name, a, b);
       return { shape: a.shape, dtype: result ?? a.dtype };
     },
@@ -31,8 +36,10 @@ export function binaryRecord(
 }
 
 /** The builder of such a record: broadcasts, and takes numbers. */
-export const binaryBuilder = (record: Op<NoAttributes>) => (a: Operand, b: Operand): Value =>
-  applyOne(record, broadcastPair(record.name, a, b), {});
+export const binaryBuilder =
+  (record: Op<NoAttributes>) =>
+  (a: Operand, b: Operand): Value =>
+    applyOne(record, broadcastPair(record.name, a, b), {});
 
 export const arithmeticRecords = {
   neg: defineRecord({

@@ -13,12 +13,17 @@ type NormAttributes = { readonly epsilon: number };
 
 function requireChannels(op: string, x: Type, ...perChannel: Type[]): Type {
   requireDtype(op, x, float);
-  if (x.shape.length < 2) fail('SHAPE_MISMATCH', op, `x has shape ${showShape(x.shape)}, but must be [..., channels] with two axes at least`);
+  if (x.shape.length < 2)
+    fail('SHAPE_MISMATCH', op, `x has shape ${showShape(x.shape)}, but must be [..., channels] with two axes at least`);
   const shape = x.shape.slice(-1);
   for (const type of perChannel) {
     requireDtype(op, type, float, 'a per-channel operand');
     if (!sameShape(type.shape, shape)) {
-      fail('SHAPE_MISMATCH', op, `x ${showShape(x.shape)} takes scale and shift of shape ${showShape(shape)}, not ${showShape(type.shape)}`);
+      fail(
+        'SHAPE_MISMATCH',
+        op,
+        `x ${showShape(x.shape)} takes scale and shift of shape ${showShape(shape)}, not ${showShape(type.shape)}`,
+      );
     }
   }
   return { shape, dtype: x.dtype };
@@ -38,11 +43,9 @@ export const batchNormRecords = {
     },
     gradient({ inputs: [x, scale], outputs: [, mean, variance], cotangents: [dy, dmean, dvariance], attributes }): Flow[] {
       const [dx, dscale, dshift] = dy ? apply(batchNormRecords.batchNormGrad, [dy, x, scale, mean, variance], attributes) : [];
-      const flows = [
-        dx,
-        dmean && div(dmean, count(x)),
-        dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x))),
-      ].filter((flow) => flow !== undefined);
+      const flows = [dx, dmean && div(dmean, count(x)), dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x)))].filter(
+        (flow) => flow !== undefined,
+      );
       return [() => flows.reduce((total, flow) => add(total, flow)), dscale, dshift];
     },
     decompose([x, scale, shift], { epsilon }) {
@@ -58,7 +61,10 @@ export const batchNormRecords = {
   batchNormGrad: defineRecord<NormAttributes>({
     name: 'batchNormGrad',
     cost: 'normalisation',
-    inPlace: [[0, 0], [0, 1]],
+    inPlace: [
+      [0, 0],
+      [0, 1],
+    ],
     infer([dy, x, scale, mean, variance]) {
       const channel = requireChannels('batchNormGrad', x, scale, mean, variance);
       requireSameShape('batchNormGrad', dy, x);

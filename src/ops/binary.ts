@@ -11,7 +11,7 @@ import { where } from './where.js';
 const share = (dy: Value, wins: Value, ties: Value): Value => where(ties, mul(dy, 0.5), where(wins, dy, zerosLike(dy)));
 
 export const binaryRecords = {
-  pow: binaryRecord('pow', float, {
+  pow: binaryRecord('pow', arithmetic, {
     gradient: ({ dy, inputs: [a, b], y }) => [
       // Where the exponent is 0 the power is constant, though b a^(b - 1) may be 0 times infinity there.
       () => where(equal(b, 0), zerosLike(dy), mul(dy, mul(b, pow(a, sub(b, 1))))),

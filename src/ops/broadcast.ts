@@ -19,7 +19,11 @@ export const broadcastRecords = {
     infer([x], { shape }) {
       requireShape('reshape', shape);
       if (sizeOf(shape) !== sizeOf(x.shape)) {
-        fail('SHAPE_MISMATCH', 'reshape', `shape ${showShape(x.shape)} has ${sizeOf(x.shape)} elements and ${showShape(shape)} ${sizeOf(shape)}`);
+        fail(
+          'SHAPE_MISMATCH',
+          'reshape',
+          `shape ${showShape(x.shape)} has ${sizeOf(x.shape)} elements and ${showShape(shape)} ${sizeOf(shape)}`,
+        );
       }
       return { shape, dtype: x.dtype };
     },
@@ -60,7 +64,8 @@ export function reshape(x: Value, shape: readonly number[]): Value {
   if (open >= 0) {
     const known = shape.reduce((product, size, i) => (i === open ? product : product * size), 1);
     const size = known === 0 ? 0 : sizeOf(x.shape) / known;
-    if (!Number.isInteger(size)) fail('SHAPE_MISMATCH', 'reshape', `the ${sizeOf(x.shape)} elements of ${showShape(x.shape)} do not fill ${showShape(shape)}`);
+    if (!Number.isInteger(size))
+      fail('SHAPE_MISMATCH', 'reshape', `the ${sizeOf(x.shape)} elements of ${showShape(x.shape)} do not fill ${showShape(shape)}`);
     return reshape(x, shape.with(open, size));
   }
   return sameShape(x.shape, shape) ? x : applyOne(broadcastRecords.reshape, [x], { shape });
@@ -78,7 +83,13 @@ export function sum(x: Value, axes?: number | readonly number[], keepDims = fals
 
 /** Repeats a reduced value (its axes kept as 1, or dropped) over the axes that the reduction took from `shape`. */
 export const restoreAxes = (reduced: Value, shape: readonly number[], axes: readonly number[]): Value =>
-  broadcast(reshape(reduced, shape.map((size, i) => (axes.includes(i) ? 1 : size))), shape);
+  broadcast(
+    reshape(
+      reduced,
+      shape.map((size, i) => (axes.includes(i) ? 1 : size)),
+    ),
+    shape,
+  );
 
 /** An operand of an elementwise builder: a value, or a number, which takes the dtype of the other operand. */
 export type Operand = Value | number;

@@ -40,7 +40,8 @@ export function requireBias(op: string, bias: Type, channels: number): void {
 function requireOutput(op: string, dy: Type, x: Type, w: Type, attributes: WindowAttributes): void {
   const expected = convolvedShape(op, x, w, attributes);
   requireSameDtype(op, dy, x);
-  if (!sameShape(dy.shape, expected)) fail('SHAPE_MISMATCH', op, `dy has shape ${showShape(dy.shape)}, but the convolution ${showShape(expected)}`);
+  if (!sameShape(dy.shape, expected))
+    fail('SHAPE_MISMATCH', op, `dy has shape ${showShape(dy.shape)}, but the convolution ${showShape(expected)}`);
 }
 
 /** Multiplications and additions: two for each weight, at each place of the output. */

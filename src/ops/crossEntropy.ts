@@ -19,7 +19,11 @@ function requireClasses(op: string, logits: Type, labels: Type): void {
   requireDtype(op, labels, ['int32', 'int64', 'uint8'], 'the labels');
   requireRank(op, logits, 2, 'the logits', '[samples, classes]');
   if (!sameShape(labels.shape, [logits.shape[0]!])) {
-    fail('SHAPE_MISMATCH', op, `the labels have shape ${showShape(labels.shape)}, but logits ${showShape(logits.shape)} take one a sample: ${showShape([logits.shape[0]!])}`);
+    fail(
+      'SHAPE_MISMATCH',
+      op,
+      `the labels have shape ${showShape(labels.shape)}, but logits ${showShape(logits.shape)} take one a sample: ${showShape([logits.shape[0]!])}`,
+    );
   }
 }
 
@@ -39,7 +43,7 @@ export const crossEntropyRecords = {
     gradient: ({ inputs: [logits, labels], outputs: [, total], cotangents: [dloss, dtotal] }): Flow => {
       const fromLoss = dloss && applyOne(crossEntropyRecords.crossEntropyGrad, [dloss, logits, labels, total], {});
       const fromTotal = dtotal && mul(exp(sub(logits, column(total))), column(dtotal));
-      return fromLoss && fromTotal ? add(fromLoss, fromTotal) : fromLoss ?? fromTotal;
+      return fromLoss && fromTotal ? add(fromLoss, fromTotal) : (fromLoss ?? fromTotal);
     },
     decompose([logits, labels]) {
       const total = logSumExp(logits, 1);
@@ -75,7 +79,11 @@ export function crossEntropy(logits: Value, labels: Value): Value {
   if (logits.shape.length === 2) return apply(crossEntropyRecords.crossEntropy, [logits, labels], {})[0]!;
   const classes = logits.shape.at(-1);
   if (classes === undefined || !sameShape(logits.shape.slice(0, -1), labels.shape)) {
-    fail('SHAPE_MISMATCH', 'crossEntropy', `logits ${showShape(logits.shape)} take labels of shape ${showShape(logits.shape.slice(0, -1))}, not ${showShape(labels.shape)}`);
+    fail(
+      'SHAPE_MISMATCH',
+      'crossEntropy',
+      `logits ${showShape(logits.shape)} take labels of shape ${showShape(logits.shape.slice(0, -1))}, not ${showShape(labels.shape)}`,
+    );
   }
   const samples = sizeOf(labels.shape);
   return reshape(crossEntropy(reshape(logits, [samples, classes]), reshape(labels, [samples])), labels.shape);

@@ -51,25 +51,29 @@ export function defineRecord<A extends Attributes = Record<never, never>>(defini
     inPlace,
     reports,
     infer: (inputs, attributes) => listOf<Type>(infer(inputs as unknown as OperandTypes, attributes)),
-    gradient: gradient && ((node, cotangents, needed) => {
-      const flows = listOf<Flow>(gradient({
-        dy: cotangents[0]!,
-        cotangents,
-        inputs: node.inputs as unknown as Operands,
-        y: node.outputs[0]!,
-        outputs: node.outputs as unknown as Operands,
-        attributes: node.attributes as A,
-        needed,
-      }));
-      return node.inputs.map((_, i) => {
-        if (!needed[i]) return undefined;
-        const flow = flows[i];
-        return typeof flow === 'function' ? flow() : flow;
-      });
-    }),
+    gradient:
+      gradient &&
+      ((node, cotangents, needed) => {
+        const flows = listOf<Flow>(
+          gradient({
+            dy: cotangents[0]!,
+            cotangents,
+            inputs: node.inputs as unknown as Operands,
+            y: node.outputs[0]!,
+            outputs: node.outputs as unknown as Operands,
+            attributes: node.attributes as A,
+            needed,
+          }),
+        );
+        return node.inputs.map((_, i) => {
+          if (!needed[i]) return undefined;
+          const flow = flows[i];
+          return typeof flow === 'function' ? flow() : flow;
+        });
+      }),
     decompose: decompose && ((inputs, attributes) => listOf<Value>(decompose(inputs as unknown as Operands, attributes))),
-    flops: flops && ((inputs, outputs, attributes) =>
-      flops(inputs as unknown as OperandTypes, outputs as unknown as OperandTypes, attributes)),
+    flops:
+      flops && ((inputs, outputs, attributes) => flops(inputs as unknown as OperandTypes, outputs as unknown as OperandTypes, attributes)),
   };
 }
 

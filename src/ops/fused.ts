@@ -28,7 +28,10 @@ export const fusedRecords = {
       requireBias('conv2dMaxPool', bias, convolved[3]);
       requireIndexable('conv2dMaxPool', attributes.window);
       const shape = pooledShape('conv2dMaxPool', { shape: convolved, dtype: x.dtype }, tiles(attributes.window));
-      return [{ shape, dtype: x.dtype }, { shape, dtype: 'uint8' }];
+      return [
+        { shape, dtype: x.dtype },
+        { shape, dtype: 'uint8' },
+      ];
     },
     decompose([x, w, bias], { stride, padding, window, activation }) {
       const convolved = add(applyOne(convRecords.conv2d, [x, w], { stride, padding, activation: 'none' }), bias);
@@ -45,7 +48,11 @@ export const fusedRecords = {
       const w = { shape: [dy.shape[3]!, ...kernelSize, x.shape[3]!], dtype: x.dtype };
       const convolved = convolvedShape('conv2dGradWeightUnpool', x, w, attributes);
       if (convolved[1] !== outputSize[0] || convolved[2] !== outputSize[1]) {
-        fail('SHAPE_MISMATCH', 'conv2dGradWeightUnpool', `outputSize is ${showShape(outputSize)}, but the convolution has ${showShape(convolved)}`);
+        fail(
+          'SHAPE_MISMATCH',
+          'conv2dGradWeightUnpool',
+          `outputSize is ${showShape(outputSize)}, but the convolution has ${showShape(convolved)}`,
+        );
       }
       poolRecords.maxPool2dGrad.infer([dy, index], { ...tiles(window), inputSize: outputSize });
       return w;

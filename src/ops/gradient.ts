@@ -45,7 +45,13 @@ function sweep(
   outputs.forEach((output, i) => cotangents[i] && isFloat(output.dtype) && accumulate(output, cotangents[i]));
 
   // Ids grow with creation, so what is older than every value of `wrt` cannot depend on one.
-  const nodes = younger(outputs, Math.max(floor, wrt.reduce((least, { node }) => Math.min(least, node.id), Infinity)));
+  const nodes = younger(
+    outputs,
+    Math.max(
+      floor,
+      wrt.reduce((least, { node }) => Math.min(least, node.id), Infinity),
+    ),
+  );
   const varying = dependents(nodes, wrt);
   const recomputed = new Map<Node, Node>();
   for (const node of nodes.reverse()) {
@@ -95,14 +101,21 @@ function inputCotangents(node: Node, given: readonly (Value | undefined)[], need
   const { op, inputs, attributes, scope } = node;
   if (op.gradient) return op.gradient(node, given, needed);
   if (!op.decompose) {
-    throw new PolluxError('NOT_DIFFERENTIABLE',
+    throw new PolluxError(
+      'NOT_DIFFERENTIABLE',
       `${op.name}${scope ? ` (in ${scope})` : ''} has no gradient, but a value that needs one passes through it. ` +
-      'detach() its input if no gradient is meant to flow.');
+        'detach() its input if no gradient is meant to flow.',
+    );
   }
   const floor = newestId();
   const parts = withContext({ stopped: false, region: 0 }, () => op.decompose!(inputs, attributes, node));
   const first = inputs.map((input, i) => needed[i]! && inputs.indexOf(input) === i);
-  const flows = sweep(parts, given, inputs.filter((_, i) => first[i]), floor);
+  const flows = sweep(
+    parts,
+    given,
+    inputs.filter((_, i) => first[i]),
+    floor,
+  );
   return inputs.map((_, i) => (first[i] ? flows.shift() : undefined));
 }
 

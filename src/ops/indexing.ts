@@ -21,7 +21,11 @@ function requireUpdates(op: string, x: Type, updates: Type, shape: readonly numb
   requireDtype(op, x, arithmetic);
   requireSameDtype(op, x, updates);
   if (!sameShape(updates.shape, shape)) {
-    fail('SHAPE_MISMATCH', op, `the updates have shape ${showShape(updates.shape)}, but these indices of ${showShape(x.shape)} take ${showShape(shape)}`);
+    fail(
+      'SHAPE_MISMATCH',
+      op,
+      `the updates have shape ${showShape(updates.shape)}, but these indices of ${showShape(x.shape)} take ${showShape(shape)}`,
+    );
   }
 }
 
@@ -29,7 +33,11 @@ function requireUpdates(op: string, x: Type, updates: Type, shape: readonly numb
 function requirePaired(op: string, x: Type, indices: Type, axis: number): void {
   requireIndices(op, indices);
   if (x.shape.length !== indices.shape.length || x.shape.some((size, i) => i !== axis && size !== indices.shape[i])) {
-    fail('SHAPE_MISMATCH', op, `shapes ${showShape(x.shape)} and ${showShape(indices.shape)} of x and the index differ outside axis ${axis}`);
+    fail(
+      'SHAPE_MISMATCH',
+      op,
+      `shapes ${showShape(x.shape)} and ${showShape(indices.shape)} of x and the index differ outside axis ${axis}`,
+    );
   }
 }
 
@@ -40,7 +48,11 @@ function requireWindow(op: string, x: Type, size: readonly number[], start: Type
     fail('SHAPE_MISMATCH', op, `a window of ${showShape(size)} does not fit shape ${showShape(x.shape)}`);
   }
   if (!sameShape(start.shape, [x.shape.length])) {
-    fail('SHAPE_MISMATCH', op, `start has shape ${showShape(start.shape)}, but x has ${x.shape.length} axes: it must have [${x.shape.length}]`);
+    fail(
+      'SHAPE_MISMATCH',
+      op,
+      `start has shape ${showShape(start.shape)}, but x has ${x.shape.length} axes: it must have [${x.shape.length}]`,
+    );
   }
 }
 
@@ -136,17 +148,22 @@ export const scatterAlong = (x: Value, indices: Value, updates: Value, axis = -1
 /** A start as a value: a list of numbers or of scalar values becomes one of shape [rank]. */
 export type Start = Value | readonly (number | Value)[];
 
-const startOf = (start: Start): Value => (Array.isArray(start)
-  ? concat((start as readonly (number | Value)[]).map((at) => (typeof at === 'number' ? constant(at, [1], 'int32') : reshape(cast(at, 'int32'), [1]))))
-  : (start as Value));
+const startOf = (start: Start): Value =>
+  Array.isArray(start)
+    ? concat(
+        (start as readonly (number | Value)[]).map((at) =>
+          typeof at === 'number' ? constant(at, [1], 'int32') : reshape(cast(at, 'int32'), [1]),
+        ),
+      )
+    : (start as Value);
 
 /** A window of a fixed size whose place is data; it is moved so that it fits. */
 export const dynamicSlice = (x: Value, start: Start, size: readonly number[]): Value =>
-  (x.shape.length === 0 ? x : applyOne(indexingRecords.dynamicSlice, [x, startOf(start)], { size }));
+  x.shape.length === 0 ? x : applyOne(indexingRecords.dynamicSlice, [x, startOf(start)], { size });
 
 /** `x` with the window at `start` replaced by `update`; it is moved so that it fits. */
 export const dynamicUpdateSlice = (x: Value, update: Value, start: Start): Value =>
-  (x.shape.length === 0 ? update : applyOne(indexingRecords.dynamicUpdateSlice, [x, update, startOf(start)], {}));
+  x.shape.length === 0 ? update : applyOne(indexingRecords.dynamicUpdateSlice, [x, update, startOf(start)], {});
 
 /** 1 at each index of a new last axis of `depth`, else 0; an index outside it gives zeros. */
 export function oneHot(indices: Value, depth: number, dtype: DType = 'float32'): Value {

@@ -38,9 +38,13 @@ export const matmulRecords = {
     infer(inputs, { transposeA, transposeB }) {
       const [a, b, bias] = inputs;
       requireSameDtype('matmul', a, b);
-      requireDtype('matmul', a, float, 'the operands\' dtype');
-      const mismatch = (why: string): never => fail('SHAPE_MISMATCH', 'matmul',
-        `shapes ${showShape(a.shape)}${transposeA ? ' transposed' : ''} and ${showShape(b.shape)}${transposeB ? ' transposed' : ''} ${why}`);
+      requireDtype('matmul', a, float, "the operands' dtype");
+      const mismatch = (why: string): never =>
+        fail(
+          'SHAPE_MISMATCH',
+          'matmul',
+          `shapes ${showShape(a.shape)}${transposeA ? ' transposed' : ''} and ${showShape(b.shape)}${transposeB ? ' transposed' : ''} ${why}`,
+        );
       if (a.shape.length < 2 || b.shape.length < 2) mismatch('must have two axes at least');
       const batch = a.shape.slice(0, -2);
       if (!sameShape(batch, b.shape.slice(0, -2))) mismatch('differ in their leading axes');

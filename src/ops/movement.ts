@@ -54,7 +54,12 @@ export const movementRecords = {
       }
       return { shape: x.shape.map((size, i) => low[i]! + size + high[i]!), dtype: x.dtype };
     },
-    gradient: ({ dy, inputs: [x], attributes: { low } }) => slice(dy, low, x.shape.map((size, i) => low[i]! + size)),
+    gradient: ({ dy, inputs: [x], attributes: { low } }) =>
+      slice(
+        dy,
+        low,
+        x.shape.map((size, i) => low[i]! + size),
+      ),
   }),
   concat: defineRecord<AxisAttributes>({
     name: 'concat',
@@ -94,7 +99,10 @@ export function transpose(x: Value, axes?: readonly number[]): Value {
 export function swapAxes(x: Value, first: number, second: number): Value {
   const a = normaliseAxis('swapAxes', first, x.shape.length);
   const b = normaliseAxis('swapAxes', second, x.shape.length);
-  return transpose(x, x.shape.map((_, i) => (i === a ? b : i === b ? a : i)));
+  return transpose(
+    x,
+    x.shape.map((_, i) => (i === a ? b : i === b ? a : i)),
+  );
 }
 
 /**
@@ -112,7 +120,7 @@ export function slice(
     throw new RangeError(`slice: bounds for more axes than shape ${showShape(shape)} has`);
   }
   const bound = (at: number | undefined, size: number, missing: number): number =>
-    (at === undefined ? missing : Math.min(size, Math.max(0, at < 0 ? at + size : at)));
+    at === undefined ? missing : Math.min(size, Math.max(0, at < 0 ? at + size : at));
   const begin = shape.map((size, i) => bound(start[i], size, 0));
   const end = shape.map((size, i) => Math.max(begin[i]!, bound(stop[i], size, size)));
   const steps = shape.map((_, i) => step[i] ?? 1);
@@ -138,11 +146,19 @@ function unslice(y: Value, shape: readonly number[], start: readonly number[], s
     if (stride === 1) continue;
     const { shape: now } = spread;
     const column = reshape(spread, now.toSpliced(axis + 1, 0, 1));
-    const apart = pad(column, now.map(() => 0).concat(0), column.shape.map((_, i) => (i === axis + 1 ? stride - 1 : 0)));
+    const apart = pad(
+      column,
+      now.map(() => 0).concat(0),
+      column.shape.map((_, i) => (i === axis + 1 ? stride - 1 : 0)),
+    );
     const joined = reshape(apart, now.with(axis, now[axis]! * stride));
     spread = sliceAxis(joined, axis, 0, (now[axis]! - 1) * stride + 1);
   }
-  return pad(spread, start, shape.map((size, i) => size - start[i]! - spread.shape[i]!));
+  return pad(
+    spread,
+    start,
+    shape.map((size, i) => size - start[i]! - spread.shape[i]!),
+  );
 }
 
 /** Turns axes round (default: all). */
@@ -178,12 +194,13 @@ export function expandDims(x: Value, axes: number | readonly number[]): Value {
 
 /** Removes axes of size 1 (default: all of them). */
 export function squeeze(x: Value, axes?: number | readonly number[]): Value {
-  const found = axes === undefined
-    ? x.shape.flatMap((size, i) => (size === 1 ? [i] : []))
-    : normaliseAxes('squeeze', axes, x.shape.length);
+  const found = axes === undefined ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : normaliseAxes('squeeze', axes, x.shape.length);
   const wide = found.find((axis) => x.shape[axis] !== 1);
   if (wide !== undefined) fail('SHAPE_MISMATCH', 'squeeze', `axis ${wide} of shape ${showShape(x.shape)} is not of size 1`);
-  return reshape(x, x.shape.filter((_, i) => !found.includes(i)));
+  return reshape(
+    x,
+    x.shape.filter((_, i) => !found.includes(i)),
+  );
 }
 
 /** Joins axes `first` to `last` into one. */
@@ -200,10 +217,14 @@ export function stack(values: readonly Value[], axis = 0): Value {
   const [first] = values;
   if (!first) throw new RangeError('stack: there is nothing to join');
   for (const { shape } of values) {
-    if (!sameShape(shape, first.shape)) fail('SHAPE_MISMATCH', 'stack', `shapes ${showShape(first.shape)} and ${showShape(shape)} must be equal`);
+    if (!sameShape(shape, first.shape))
+      fail('SHAPE_MISMATCH', 'stack', `shapes ${showShape(first.shape)} and ${showShape(shape)} must be equal`);
   }
   const at = normaliseAxis('stack', axis, first.shape.length + 1);
-  return concat(values.map((value) => expandDims(value, at)), at);
+  return concat(
+    values.map((value) => expandDims(value, at)),
+    at,
+  );
 }
 
 /** Cuts an axis into equal parts (a number of them), or into parts of the given sizes. */
@@ -226,6 +247,15 @@ export function tile(x: Value, repeats: readonly number[]): Value {
   const rank = Math.max(repeats.length, x.shape.length);
   const shape = [...new Array<number>(rank - x.shape.length).fill(1), ...x.shape];
   const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
-  const apart = reshape(x, shape.flatMap((size) => [1, size]));
-  return reshape(broadcast(apart, shape.flatMap((size, i) => [times[i]!, size])), shape.map((size, i) => size * times[i]!));
+  const apart = reshape(
+    x,
+    shape.flatMap((size) => [1, size]),
+  );
+  return reshape(
+    broadcast(
+      apart,
+      shape.flatMap((size, i) => [times[i]!, size]),
+    ),
+    shape.map((size, i) => size * times[i]!),
+  );
 }

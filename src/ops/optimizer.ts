@@ -11,7 +11,12 @@ import { fail, requireDtype, requireSameShape, showShape } from './support.js';
 import { expm1, sqrt, square } from './unary.js';
 import { where } from './where.js';
 
-export type SgdAttributes = { readonly momentum: number; readonly dampening: number; readonly nesterov: boolean; readonly weightDecay: number };
+export type SgdAttributes = {
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+};
 export type AdamAttributes = {
   readonly beta1: number;
   readonly beta2: number;
@@ -39,12 +44,16 @@ export const optimizerRecords = {
   sgdUpdate: defineRecord<SgdAttributes>({
     name: 'sgdUpdate',
     cost: 'elementwise',
-    inPlace: [[0, 0], [1, 2]],
+    inPlace: [
+      [0, 0],
+      [1, 2],
+    ],
     infer(inputs, { momentum }) {
       requireUpdate('sgdUpdate', inputs, 2, SCALARS);
       const [p, , buffer] = inputs;
       if (momentum !== 0) requireSameShape('sgdUpdate', p, buffer);
-      else if (!sameShape(buffer.shape, [0])) fail('SHAPE_MISMATCH', 'sgdUpdate', `without momentum the buffer has shape [0], not ${showShape(buffer.shape)}`);
+      else if (!sameShape(buffer.shape, [0]))
+        fail('SHAPE_MISMATCH', 'sgdUpdate', `without momentum the buffer has shape [0], not ${showShape(buffer.shape)}`);
       return [p, buffer];
     },
     decompose([p, g, buffer, learningRate, step, scale], { momentum, dampening, nesterov, weightDecay }) {
@@ -61,7 +70,11 @@ export const optimizerRecords = {
   adamUpdate: defineRecord<AdamAttributes>({
     name: 'adamUpdate',
     cost: 'elementwise',
-    inPlace: [[0, 0], [1, 2], [2, 3]],
+    inPlace: [
+      [0, 0],
+      [1, 2],
+      [2, 3],
+    ],
     infer(inputs) {
       requireUpdate('adamUpdate', inputs, 4, SCALARS);
       return [inputs[0], inputs[2], inputs[3]];
@@ -93,7 +106,10 @@ export interface UpdateInputs {
  * One step of stochastic gradient descent by PyTorch's rule. `buffer` is shaped as the parameter, or [0] without momentum; at the
  * first step it becomes the gradient.
  */
-export function sgdUpdate(inputs: UpdateInputs & { readonly buffer: Value }, attributes: SgdAttributes): { parameter: Value; buffer: Value } {
+export function sgdUpdate(
+  inputs: UpdateInputs & { readonly buffer: Value },
+  attributes: SgdAttributes,
+): { parameter: Value; buffer: Value } {
   const { parameter: p, gradient, buffer, learningRate, step, scale } = inputs;
   const [parameter, moved] = apply(optimizerRecords.sgdUpdate, [p, gradient, buffer, learningRate, step, scale], attributes);
   return { parameter: parameter!, buffer: moved! };

@@ -9,7 +9,11 @@ import { relu, unaryRecords } from './unary.js';
 import { outputSize, paddingOf, pairOf } from './window.js';
 import type { Padding, Pair } from './window.js';
 
-export type PoolAttributes = { readonly window: readonly number[]; readonly stride: readonly number[]; readonly padding: readonly number[] };
+export type PoolAttributes = {
+  readonly window: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+};
 type PoolGradAttributes = PoolAttributes & { readonly inputSize: readonly number[] };
 type AverageAttributes = PoolAttributes & { readonly countPadding: boolean };
 type AverageGradAttributes = AverageAttributes & { readonly inputSize: readonly number[] };
@@ -21,7 +25,11 @@ export function pooledShape(op: string, x: Type, { window, stride, padding }: Po
   requireDtype(op, x, float);
   requireRank(op, x, 4, 'x', IMAGE);
   if (padding.some((n, i) => n >= window[i >> 1]!)) {
-    fail('INVALID_ARGUMENT', op, `padding ${showShape(padding)} must be smaller than the window ${showShape(window)}, or windows may hold padding alone`);
+    fail(
+      'INVALID_ARGUMENT',
+      op,
+      `padding ${showShape(padding)} must be smaller than the window ${showShape(window)}, or windows may hold padding alone`,
+    );
   }
   return [x.shape[0]!, ...outputSize(op, [x.shape[1]!, x.shape[2]!], window, stride, padding), x.shape[3]!];
 }
@@ -35,13 +43,15 @@ function pooledFrom(op: string, dy: Type, attributes: PoolGradAttributes): Type 
   requireRank(op, dy, 4, 'dy', IMAGE);
   const x: Type = { shape: [dy.shape[0]!, ...attributes.inputSize, dy.shape[3]!], dtype: dy.dtype };
   const expected = pooledShape(op, x, attributes);
-  if (!sameShape(expected, dy.shape)) fail('SHAPE_MISMATCH', op, `dy has shape ${showShape(dy.shape)}, but the pooling ${showShape(expected)}`);
+  if (!sameShape(expected, dy.shape))
+    fail('SHAPE_MISMATCH', op, `dy has shape ${showShape(dy.shape)}, but the pooling ${showShape(expected)}`);
   return x;
 }
 
 function requireIndex(op: string, index: Type, shape: readonly number[]): void {
   if (index.dtype !== 'uint8') fail('DTYPE_MISMATCH', op, `the index is ${index.dtype}, but must be uint8, as maxPool2d gives it`);
-  if (!sameShape(index.shape, shape)) fail('SHAPE_MISMATCH', op, `the index has shape ${showShape(index.shape)}, but the pooling ${showShape(shape)}`);
+  if (!sameShape(index.shape, shape))
+    fail('SHAPE_MISMATCH', op, `the index has shape ${showShape(index.shape)}, but the pooling ${showShape(shape)}`);
 }
 
 const poolOf = ({ window, stride, padding }: PoolAttributes): PoolAttributes => ({ window, stride, padding });
@@ -53,7 +63,10 @@ export const poolRecords = {
     infer([x], attributes) {
       requireIndexable('maxPool2d', attributes.window);
       const shape = pooledShape('maxPool2d', x, attributes);
-      return [{ shape, dtype: x.dtype }, { shape, dtype: 'uint8' }];
+      return [
+        { shape, dtype: x.dtype },
+        { shape, dtype: 'uint8' },
+      ];
     },
     gradient: ({ dy, inputs: [x], outputs: [, index], attributes }) =>
       maxPool2dGrad(dy, index, { ...attributes, inputSize: x.shape.slice(1, 3) }),
@@ -106,8 +119,7 @@ export const maxPool2dGather = (x: Value, index: Value, attributes: PoolAttribut
   applyOne(poolRecords.maxPool2dGather, [x, index], attributes);
 
 /** The gradient of avgPool2d. */
-export const avgPool2dGrad = (dy: Value, attributes: AverageGradAttributes): Value =>
-  applyOne(poolRecords.avgPool2dGrad, [dy], attributes);
+export const avgPool2dGrad = (dy: Value, attributes: AverageGradAttributes): Value => applyOne(poolRecords.avgPool2dGrad, [dy], attributes);
 
 /** Options of pooling: the stride is the window's size by default, the padding 'valid'. */
 export interface PoolOptions {

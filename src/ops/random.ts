@@ -14,19 +14,21 @@ type DropoutAttributes = { readonly rate: number; readonly stream: number };
 /** A random state is data: [seed, step, first element] (docs/internals.md, section 3). */
 function requireState(op: string, state: Type): void {
   requireDtype(op, state, ['int64'], 'the random state');
-  if (!sameShape(state.shape, [3])) fail('SHAPE_MISMATCH', op, `the random state has shape ${showShape(state.shape)}, but must be [seed, step, first element]`);
+  if (!sameShape(state.shape, [3]))
+    fail('SHAPE_MISMATCH', op, `the random state has shape ${showShape(state.shape)}, but must be [seed, step, first element]`);
 }
 
-const drawRecord = (name: string) => defineRecord<DrawAttributes>({
-  name,
-  cost: 'source',
-  stops: true,
-  infer([state], { shape }) {
-    requireState(name, state);
-    requireShape(name, shape);
-    return { shape, dtype: 'float32' };
-  },
-});
+const drawRecord = (name: string) =>
+  defineRecord<DrawAttributes>({
+    name,
+    cost: 'source',
+    stops: true,
+    infer([state], { shape }) {
+      requireState(name, state);
+      requireShape(name, shape);
+      return { shape, dtype: 'float32' };
+    },
+  });
 
 export const randomRecords = {
   uniform: drawRecord('uniform'),
@@ -67,4 +69,4 @@ const masked = (x: Value, state: Value, attributes: DropoutAttributes): Value =>
 
 /** Sets each element to 0 with probability `rate`, and scales the others by 1 / (1 - rate) (Srivastava et al. 2014). */
 export const dropout = (x: Value, state: Value, rate: number, stream: number): Value =>
-  (rate === 0 ? x : masked(x, state, { rate, stream }));
+  rate === 0 ? x : masked(x, state, { rate, stream });

@@ -66,10 +66,12 @@ export const reduceRecords = {
   all: reduceRecord('all', ['bool'], { stops: true }),
 };
 
-const builder = (record: Op<ReduceAttributes>) => (x: Value, axes?: Axes, keepDims = false): Value => {
-  const found = normaliseAxes(record.name, axes, x.shape.length);
-  return found.length === 0 ? x : applyOne(record, [x], { axes: found, keepDims });
-};
+const builder =
+  (record: Op<ReduceAttributes>) =>
+  (x: Value, axes?: Axes, keepDims = false): Value => {
+    const found = normaliseAxes(record.name, axes, x.shape.length);
+    return found.length === 0 ? x : applyOne(record, [x], { axes: found, keepDims });
+  };
 
 /** Product over `axes` (default: all). */
 export const prod = builder(reduceRecords.prod);

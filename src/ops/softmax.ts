@@ -13,25 +13,22 @@ import { exp } from './unary.js';
 
 type NoAttributes = Record<never, never>;
 
-const normalisation = (
-  name: string,
-  flopsEach: number,
-  rule: Pick<Definition<NoAttributes>, 'gradient' | 'decompose' | 'inPlace'>,
-) => defineRecord({
-  name,
-  cost: 'normalisation',
-  infer(inputs) {
-    for (const input of inputs as readonly Type[]) {
-      requireDtype(name, input, float);
-      requireSameDtype(name, inputs[0], input);
-      requireSameShape(name, inputs[0], input);
-    }
-    if (inputs[0].shape.length === 0) fail('SHAPE_MISMATCH', name, 'a scalar has no axis to normalise');
-    return inputs[0];
-  },
-  flops: ([x]) => flopsEach * sizeOf(x.shape),
-  ...rule,
-});
+const normalisation = (name: string, flopsEach: number, rule: Pick<Definition<NoAttributes>, 'gradient' | 'decompose' | 'inPlace'>) =>
+  defineRecord({
+    name,
+    cost: 'normalisation',
+    infer(inputs) {
+      for (const input of inputs as readonly Type[]) {
+        requireDtype(name, input, float);
+        requireSameDtype(name, inputs[0], input);
+        requireSameShape(name, inputs[0], input);
+      }
+      if (inputs[0].shape.length === 0) fail('SHAPE_MISMATCH', name, 'a scalar has no axis to normalise');
+      return inputs[0];
+    },
+    flops: ([x]) => flopsEach * sizeOf(x.shape),
+    ...rule,
+  });
 
 const overLast = (x: Value): Value => sum(x, -1, true);
 
@@ -50,11 +47,17 @@ export const softmaxRecords = {
     decompose: ([x]) => sub(x, logSumExp(x, -1, true)),
   }),
   softmaxGrad: normalisation('softmaxGrad', 4, {
-    inPlace: [[0, 0], [0, 1]],
+    inPlace: [
+      [0, 0],
+      [0, 1],
+    ],
     decompose: ([dy, y]) => mul(y, sub(dy, overLast(mul(dy, y)))),
   }),
   logSoftmaxGrad: normalisation('logSoftmaxGrad', 4, {
-    inPlace: [[0, 0], [0, 1]],
+    inPlace: [
+      [0, 0],
+      [0, 1],
+    ],
     decompose: ([dy, y]) => sub(dy, mul(exp(y), overLast(dy))),
   }),
 };

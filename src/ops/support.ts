@@ -49,9 +49,10 @@ export function broadcastShapes(op: string, ...shapes: (readonly number[])[]): n
 /** Refuses a type that the op does not compute with, and names the remedy. */
 export function requireDtype(op: string, type: Type, allowed: readonly DType[], role = 'x'): void {
   if (allowed.includes(type.dtype)) return;
-  const remedy = allowed.includes('float32') || allowed.includes('int32')
-    ? `; cast ${role} to ${allowed.includes('float32') ? 'float32' : 'int32'} first`
-    : '';
+  const remedy =
+    allowed.includes('float32') || allowed.includes('int32')
+      ? `; cast ${role} to ${allowed.includes('float32') ? 'float32' : 'int32'} first`
+      : '';
   const why = isComputed(type.dtype) || type.dtype === 'bool' ? '' : ', a storage type';
   fail('DTYPE_MISMATCH', op, `${role} is ${type.dtype}${why}, but must be ${allowed.join(' or ')}${remedy}`);
 }

@@ -4,7 +4,7 @@ import type { Op } from '../graph/op.js';
 import { add, div, mul, neg, sub } from './arithmetic.js';
 import { greater } from './comparison.js';
 import { applyOne, defineRecord } from './define.js';
-import type { Definition, Operands } from './define.js';
+import type { Definition } from './define.js';
 import { zerosLike } from './leaf.js';
 import { arithmetic, float, requireDtype } from './support.js';
 import { where } from './where.js';
@@ -74,7 +74,10 @@ export const unaryRecords = {
   isFinite: unaryRecord('isFinite', float, { stops: true }, 'bool'),
 };
 
-const builder = (record: Op<NoAttributes>) => (x: Value): Value => applyOne(record, [x], {});
+const builder =
+  (record: Op<NoAttributes>) =>
+  (x: Value): Value =>
+    applyOne(record, [x], {});
 
 export const abs = builder(unaryRecords.abs);
 /** -1, 0 or 1; NaN stays NaN. */

@@ -9,17 +9,24 @@ export const whereRecords = {
   where: defineRecord({
     name: 'where',
     cost: 'elementwise',
-    inPlace: [[0, 1], [0, 2]],
+    inPlace: [
+      [0, 1],
+      [0, 2],
+    ],
     infer([condition, a, b]) {
-      if (condition.dtype !== 'bool') fail('DTYPE_MISMATCH', 'where', `the condition is ${condition.dtype}; compare it, or cast it to bool`);
+      if (condition.dtype !== 'bool')
+        fail('DTYPE_MISMATCH', 'where', `the condition is ${condition.dtype}; compare it, or cast it to bool`);
       requireSameDtype('where', a, b);
-      requireDtype('where', a, comparable, 'the operands\' dtype');
+      requireDtype('where', a, comparable, "the operands' dtype");
       requireSameShape('where', condition, a);
       requireSameShape('where', a, b);
       return { shape: a.shape, dtype: a.dtype };
     },
-    gradient: ({ dy, inputs: [condition] }) =>
-      [undefined, () => where(condition, dy, zerosLike(dy)), () => where(condition, zerosLike(dy), dy)],
+    gradient: ({ dy, inputs: [condition] }) => [
+      undefined,
+      () => where(condition, dy, zerosLike(dy)),
+      () => where(condition, zerosLike(dy), dy),
+    ],
   }),
 };
 

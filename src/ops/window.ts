@@ -9,7 +9,8 @@ export type Padding = 'valid' | 'same' | number | readonly number[];
 export const pairOf = (op: string, name: string, value: Pair, least: number): [number, number] => {
   const [first, second] = typeof value === 'number' ? [value, value] : value;
   for (const n of [first, second]) {
-    if (!Number.isInteger(n) || n < least) throw new RangeError(`${op}: ${name} must be an integer >= ${least} or a pair of them, not ${String(value)}`);
+    if (!Number.isInteger(n) || n < least)
+      throw new RangeError(`${op}: ${name} must be an integer >= ${least} or a pair of them, not ${String(value)}`);
   }
   return [first, second];
 };
@@ -48,7 +49,11 @@ export function outputSize(
 ): [number, number] {
   const size = [0, 1].map((i) => Math.floor((input[i]! + padding[2 * i]! + padding[2 * i + 1]! - window[i]!) / stride[i]!) + 1);
   if (size[0]! < 1 || size[1]! < 1) {
-    fail('SHAPE_MISMATCH', op, `a window of ${showShape(window)} does not fit an image of ${showShape(input)} padded by ${showShape(padding)}`);
+    fail(
+      'SHAPE_MISMATCH',
+      op,
+      `a window of ${showShape(window)} does not fit an image of ${showShape(input)} padded by ${showShape(padding)}`,
+    );
   }
   return [size[0]!, size[1]!];
 }
