@@ -15,12 +15,22 @@ export interface ArrayField {
   levels?: Float32Array;
 }
 
-type DTypeOfArray<A> =
-  A extends Float32Array ? 'float32' : A extends Int32Array ? 'int32' : A extends BigInt64Array ? 'int64'
-  : A extends Int8Array ? 'int8' : A extends Uint16Array ? 'bfloat16' | 'float16' : 'uint8';
+type DTypeOfArray<A> = A extends Float32Array
+  ? 'float32'
+  : A extends Int32Array
+    ? 'int32'
+    : A extends BigInt64Array
+      ? 'int64'
+      : A extends Int8Array
+        ? 'int8'
+        : A extends Uint16Array
+          ? 'bfloat16' | 'float16'
+          : 'uint8';
 type Tail<S extends readonly number[]> = S extends readonly [number, ...infer R extends readonly number[]] ? R : readonly number[];
-type FieldOf<F extends ArrayField> = Field<Tail<F['shape']>,
-  F extends { levels: Float32Array } ? 'float32' : F extends { dtype: infer D extends DType } ? D : DTypeOfArray<F['data']>>;
+type FieldOf<F extends ArrayField> = Field<
+  Tail<F['shape']>,
+  F extends { levels: Float32Array } ? 'float32' : F extends { dtype: infer D extends DType } ? D : DTypeOfArray<F['data']>
+>;
 
 /** The schema that arrays have as samples: the first axis of each shape counts the samples. */
 export type SchemaOf<F extends Record<string, ArrayField>> = { readonly [K in keyof F]: FieldOf<F[K]> };
@@ -54,7 +64,7 @@ export class ArrayDataset<const F extends Record<string, ArrayField>> extends Da
     for (const name of names) {
       const { data, shape, dtype, levels } = fields[name]!;
       const stored = checkField(name, fields[name]!);
-      schema[name] = { shape: shape.slice(1), dtype: levels ? 'float32' : dtype ?? stored };
+      schema[name] = { shape: shape.slice(1), dtype: levels ? 'float32' : (dtype ?? stored) };
       columns.push({ name, data, size: elementCount(shape.slice(1)), levels });
     }
     const lengths = names.map((name) => fields[name]!.shape[0]);
@@ -83,12 +93,17 @@ function checkField(name: string, { data, shape, dtype, levels }: ArrayField): D
   const stored = dtype ?? dtypeOf(data);
   if (stored === undefined || !holds(data, stored)) {
     const kind = (data as object | undefined)?.constructor?.name ?? typeof data;
-    throw new PolluxError('DTYPE_MISMATCH', `${where}: ${kind} does not hold ${dtype ?? 'a known dtype'}. ` +
-      'Use Float32Array, Int32Array, BigInt64Array, Uint8Array, Int8Array, or Uint16Array with dtype bfloat16 or float16.');
+    throw new PolluxError(
+      'DTYPE_MISMATCH',
+      `${where}: ${kind} does not hold ${dtype ?? 'a known dtype'}. ` +
+        'Use Float32Array, Int32Array, BigInt64Array, Uint8Array, Int8Array, or Uint16Array with dtype bfloat16 or float16.',
+    );
   }
   if (data.length !== elementCount(shape)) {
-    throw new PolluxError('SHAPE_MISMATCH',
-      `${where}: shape [${shape.join(', ')}] needs ${elementCount(shape)} elements, the array has ${data.length}.`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `${where}: shape [${shape.join(', ')}] needs ${elementCount(shape)} elements, the array has ${data.length}.`,
+    );
   }
   if (levels && (stored !== 'uint8' || levels.length !== 256)) {
     throw new PolluxError('DTYPE_MISMATCH', `${where}: levels need uint8 data and 256 values.`);
@@ -97,7 +112,10 @@ function checkField(name: string, { data, shape, dtype, levels }: ArrayField): D
 }
 
 function copySamples({ data, size, levels }: Column, indices: Indices, target: TypedArray): void {
-  if (levels) return copyLevels(data as Uint8Array, size, levels, indices, target as Float32Array);
+  if (levels) {
+    copyLevels(data as Uint8Array, size, levels, indices, target as Float32Array);
+    return;
+  }
   if (size === 1) {
     for (let i = 0; i < indices.length; i++) target[i] = data[indices[i]!]!;
     return;
@@ -126,7 +144,10 @@ export function classLabels(values: ArrayLike<number>, classes: number): { data:
   for (let i = 0; i < values.length; i++) {
     const label = values[i]!;
     if (!Number.isInteger(label) || label < 0 || label >= classes) {
-      throw new PolluxError('LABEL_OUT_OF_RANGE', `classLabels: label ${i} is ${label}; labels are whole numbers from 0 to ${classes - 1}.`);
+      throw new PolluxError(
+        'LABEL_OUT_OF_RANGE',
+        `classLabels: label ${i} is ${label}; labels are whole numbers from 0 to ${classes - 1}.`,
+      );
     }
     data[i] = label;
   }

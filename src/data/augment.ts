@@ -5,12 +5,14 @@ import { elementCount } from './host.js';
 import { PhiloxStream } from './philox.js';
 import type { ImageShape, ImageTransform } from './transforms.js';
 
-type Augmented<F extends Field, T extends ImageTransform> =
-  [T] extends [ImageTransform<'same'>] ? F : Field<readonly [height: number, width: number, channels: number], 'float32'>;
+type Augmented<F extends Field, T extends readonly ImageTransform[]> = [T[number]] extends [ImageTransform<'same'>]
+  ? F
+  : Field<readonly [height: number, width: number, channels: number], 'float32'>;
 
 /** The schema after `augment`: crops make the shape of their field open. */
-export type AugmentedSchema<S extends Schema, K extends keyof S, T extends ImageTransform> =
-  { readonly [N in keyof S]: N extends K ? Augmented<S[N], T> : S[N] };
+export type AugmentedSchema<S extends Schema, K extends keyof S, T extends readonly ImageTransform[]> = {
+  readonly [N in keyof S]: N extends K ? Augmented<S[N], T> : S[N];
+};
 
 const augmentStream = 0x61756700;
 
@@ -19,8 +21,10 @@ const augmentStream = 0x61756700;
  * are read. Image i draws from (seed, epoch, i, place of the transform) alone, whatever the order or size of the batches.
  * @throws PolluxError SHAPE_MISMATCH or DTYPE_MISMATCH if the field does not hold float32 images.
  */
-export function augment<S extends Schema, K extends keyof S & string, T extends ImageTransform>(
-  dataset: Dataset<S>, field: K, ...transforms: readonly T[]
+export function augment<S extends Schema, K extends keyof S & string, const T extends readonly ImageTransform[]>(
+  dataset: Dataset<S>,
+  field: K,
+  ...transforms: T
 ): Dataset<AugmentedSchema<S, K, T>> {
   return new AugmentedDataset<S, AugmentedSchema<S, K, T>>(dataset, field, transforms);
 }
@@ -61,8 +65,8 @@ class AugmentedDataset<S extends Schema, R extends Schema> extends Dataset<R> {
   }
 
   #wideImages(count: number): Batch[string] {
-    const field: Schema = { images: { shape: this.#shapes[0]!, dtype: 'float32' } };
-    return allocateBatch(field, count)['images']!;
+    const field: { images: Field } = { images: { shape: this.#shapes[0]!, dtype: 'float32' } };
+    return allocateBatch(field, count).images;
   }
 
   #transform(images: Float32Array, indices: Indices, seed: number, epoch: number): void {
@@ -79,10 +83,16 @@ function shapesThrough(schema: Schema, name: string, transforms: readonly ImageT
   const field = schema[name];
   if (!field) throw new TypeError(`augment: there is no field "${name}"; the fields are ${Object.keys(schema).join(', ')}.`);
   if (field.dtype !== 'float32') {
-    throw new PolluxError('DTYPE_MISMATCH', `augment: field "${name}" is ${field.dtype}; images must be float32. Give uint8 data "levels", or map it.`);
+    throw new PolluxError(
+      'DTYPE_MISMATCH',
+      `augment: field "${name}" is ${field.dtype}; images must be float32. Give uint8 data "levels", or map it.`,
+    );
   }
   if (field.shape.length !== 3) {
-    throw new PolluxError('SHAPE_MISMATCH', `augment: field "${name}" has shape [${field.shape.join(', ')}]; images are [height, width, channels].`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `augment: field "${name}" has shape [${field.shape.join(', ')}]; images are [height, width, channels].`,
+    );
   }
   const shapes = [field.shape as ImageShape];
   for (const transform of transforms) shapes.push(transform.outputShape(shapes.at(-1)!));

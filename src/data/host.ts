@@ -1,15 +1,6 @@
 import type { DType } from '../graph/dtype.js';
-
-interface ArrayTypes {
-  float32: Float32Array;
-  bfloat16: Uint16Array;
-  float16: Uint16Array;
-  int8: Int8Array;
-  uint8: Uint8Array;
-  int32: Int32Array;
-  int64: BigInt64Array;
-  bool: Uint8Array;
-}
+import { typedArray } from '../tensor/host.js';
+import type { ArrayOf as ArrayTypes } from '../tensor/host.js';
 
 /** The typed array that holds elements of a dtype: 16-bit floats travel as their bits, bool as 0 and 1. */
 export type ArrayOf<D extends DType> = ArrayTypes[D];
@@ -22,24 +13,13 @@ export interface HostArray<D extends DType = DType, S extends readonly number[] 
   dtype: D;
 }
 
-const constructors: { [D in DType]: new (length: number) => ArrayOf<D> } = {
-  float32: Float32Array,
-  bfloat16: Uint16Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  bool: Uint8Array,
-};
-
 /** A zeroed typed array for `length` elements. */
 export function allocate<D extends DType>(dtype: D, length: number): ArrayOf<D> {
-  return new constructors[dtype](length);
+  return typedArray(dtype, length) as ArrayOf<D>;
 }
 
 /** True if `data` is the kind of typed array that holds `dtype`. */
-export const holds = (data: unknown, dtype: DType): boolean => data instanceof constructors[dtype];
+export const holds = (data: unknown, dtype: DType): boolean => data instanceof allocate(dtype, 0).constructor;
 
 /** The dtype of a typed array; Uint16Array has two readings and Float64Array none, so they give undefined. */
 export function dtypeOf(data: unknown): DType | undefined {

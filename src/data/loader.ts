@@ -55,7 +55,8 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
   /** @throws RangeError for a batch size below 1, INVALID_ARGUMENT for an empty dataset, UNKNOWN_OPTION. */
   constructor(dataset: Dataset<S>, options: LoaderOptions = {}) {
     checkOptions('DataLoader', options, optionNames);
-    if (!(dataset instanceof Dataset)) throw new TypeError('DataLoader: the first argument must be a Dataset, such as new ArrayDataset({ x, y }).');
+    if (!(dataset instanceof Dataset))
+      throw new TypeError('DataLoader: the first argument must be a Dataset, such as new ArrayDataset({ x, y }).');
     if (dataset.length === 0) throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: the dataset is empty.');
     this.dataset = dataset;
     this.batchSize = checkWhole('DataLoader', 'batchSize', options.batchSize ?? 32, 1);
@@ -65,8 +66,10 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     this.#signal = options.signal;
     this.#state = { seed: checkWhole('DataLoader', 'seed', options.seed ?? 0, 0), epoch: 0, position: 0 };
     if (this.length === 0) {
-      throw new PolluxError('INVALID_ARGUMENT',
-        `DataLoader: ${dataset.length} samples make no full batch of ${this.batchSize}, and dropLast leaves out the rest.`);
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `DataLoader: ${dataset.length} samples make no full batch of ${this.batchSize}, and dropLast leaves out the rest.`,
+      );
     }
   }
 
@@ -105,14 +108,18 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     const pass = new Pass(this.dataset, {
       ...this.#state,
       end: this.#dropLast ? this.length * this.batchSize : this.dataset.length,
-      batchSize: this.batchSize, shuffle: this.#shuffle, prefetch: this.#prefetch, signal: this.#signal,
+      batchSize: this.batchSize,
+      shuffle: this.#shuffle,
+      prefetch: this.#prefetch,
+      signal: this.#signal,
     });
     this.#pass = pass;
     const position = this.#state.position;
     let given = 0;
     return {
       next: async () => {
-        if (this.#pass !== pass) throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: this loop ended when another began or the loader was restored.');
+        if (this.#pass !== pass)
+          throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: this loop ended when another began or the loader was restored.');
         const number = given++;
         const batch = await pass.batch(number);
         if (!batch) return { done: true, value: undefined };

@@ -22,9 +22,7 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /** Writes the four 32-bit words of counter (c0, c1, c2, c3) under key (k0, k1) to `out[at .. at + 3]`. */
-export function philox(
-  out: Uint32Array, at: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number,
-): void {
+export function philox(out: Uint32Array, at: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(c0, multiplier0);
     const high1 = multiplyHigh(c2, multiplier1);

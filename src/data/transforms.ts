@@ -42,8 +42,10 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
     size: 'same',
     outputShape(shape) {
       if (fits(means.length, shape[2]) && fits(scales.length, shape[2])) return shape;
-      throw new PolluxError('SHAPE_MISMATCH',
-        `normalize: ${means.length} means and ${scales.length} deviations for images of ${shape[2]} channels; give one, or one per channel.`);
+      throw new PolluxError(
+        'SHAPE_MISMATCH',
+        `normalize: ${means.length} means and ${scales.length} deviations for images of ${shape[2]} channels; give one, or one per channel.`,
+      );
     },
     apply(images, at, [height, width, channels]) {
       for (let c = 0; c < channels; c++) {
@@ -138,8 +140,14 @@ export function randomFlip(options: { probability?: number } = {}): ImageTransfo
  * a left border, a run of pixels and a right border: this is a training step's host work, and tests per pixel cost it tenfold.
  */
 function copyWindow(
-  source: Float32Array, [height, width, channels]: ImageShape, target: Float32Array, at: number,
-  [outHeight, outWidth]: ImageShape, top: number, left: number, fill: Fill,
+  source: Float32Array,
+  [height, width, channels]: ImageShape,
+  target: Float32Array,
+  at: number,
+  [outHeight, outWidth]: ImageShape,
+  top: number,
+  left: number,
+  fill: Fill,
 ): void {
   const value = fill === 'edge' ? 0 : fill;
   const runStart = clamp(-left, 0, outWidth);

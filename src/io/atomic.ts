@@ -11,8 +11,12 @@ export const chunkBytes = 2 ** 20;
 export function ioFailed(action: string, path: string, error: unknown): PolluxError {
   if (error instanceof PolluxError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  const remedy = code === 'ENOSPC' || code === 'EDQUOT' ? ' The disk is full; what stood there before is untouched.'
-    : code === 'EACCES' || code === 'EPERM' ? ' Check the permissions of the file and its folder.' : '';
+  const remedy =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? ' The disk is full; what stood there before is untouched.'
+      : code === 'EACCES' || code === 'EPERM'
+        ? ' Check the permissions of the file and its folder.'
+        : '';
   return new PolluxError('IO_FAILED', `${path}: cannot ${action}: ${message}.${remedy}`, { cause: error });
 }
 
@@ -90,7 +94,7 @@ export async function hashFile(path: string): Promise<Written> {
   await using file = await open(path, 'r');
   const hash = createHash('sha256');
   const chunk = new Uint8Array(chunkBytes);
-  for (let bytes = 0; ;) {
+  for (let bytes = 0; ; ) {
     const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, bytes);
     if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
     hash.update(chunk.subarray(0, bytesRead));

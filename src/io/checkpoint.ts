@@ -55,11 +55,14 @@ const folderName = (step: number): string => `step-${String(step).padStart(8, '0
  * @throws PolluxError IO_FAILED, with the earlier checkpoints untouched; ABORTED.
  */
 export async function saveCheckpoint(
-  folder: string, content: CheckpointContent, options: { keep?: number; signal?: AbortSignal } = {},
+  folder: string,
+  content: CheckpointContent,
+  options: { keep?: number; signal?: AbortSignal } = {},
 ): Promise<{ path: string }> {
   checkOptions('saveCheckpoint', options, ['keep', 'signal']);
   const { step, model, optimizer, state } = content;
-  if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`saveCheckpoint: step must be a whole number of at least 0, got ${step}.`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new RangeError(`saveCheckpoint: step must be a whole number of at least 0, got ${step}.`);
   const { keep, signal } = options;
   if (keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 1)) {
     throw new RangeError(`saveCheckpoint: keep must be a whole number of at least 1, got ${keep}.`);
@@ -88,10 +91,13 @@ export async function saveCheckpoint(
 /** Another checkpoint of the same step (a run resumed and come here again) makes way; rename cannot replace a full folder. */
 async function replaceFolder(from: string, to: string): Promise<void> {
   const aside = `${from}.replaced`;
-  const stood = await rename(to, aside).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false;
-    throw error;
-  });
+  const stood = await rename(to, aside).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
   await rename(from, to);
   if (stood) await rm(aside, { recursive: true, force: true });
 }
@@ -131,7 +137,10 @@ async function readManifest(path: string): Promise<Manifest> {
   const { sha256, ...manifest } = parsed ?? {};
   if (manifest.format !== 'pollux-checkpoint') throw corrupt(path, `${manifestFile} is not a checkpoint's.`);
   if (manifest.version !== 1) {
-    throw new PolluxError('UNSUPPORTED', `${path}: has format version ${String(manifest.version)}; this package reads version 1. Use a newer package.`);
+    throw new PolluxError(
+      'UNSUPPORTED',
+      `${path}: has format version ${String(manifest.version)}; this package reads version 1. Use a newer package.`,
+    );
   }
   if (sha256 !== hashText(JSON.stringify(manifest))) throw corrupt(path, `${manifestFile} was changed after it was written.`);
   return manifest as Manifest;
@@ -190,7 +199,10 @@ async function listSteps(folder: string): Promise<number[]> {
     if (error.code === 'ENOENT') return [];
     throw ioFailed('list', folder, error);
   });
-  return names.flatMap((name) => stepPattern.exec(name)?.[1] ?? []).map(Number).sort((a, b) => b - a);
+  return names
+    .flatMap((name) => stepPattern.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => b - a);
 }
 
 /**
@@ -201,15 +213,17 @@ async function prune(folder: string, step: number, keep: number): Promise<void> 
   let kept = 1;
   for (const earlier of (await listSteps(folder)).filter((other) => other < step)) {
     const path = join(folder, folderName(earlier));
-    const whole = await readManifest(path).then(() => true, () => false);
+    const whole = await readManifest(path).then(
+      () => true,
+      () => false,
+    );
     if (whole && kept < keep) kept++;
     else await rm(path, { recursive: true, force: true });
   }
   for (const name of await readdir(folder)) if (isLeftover(name)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
-const temporaryName = (step: number): string =>
-  `.${folderName(step)}.${hostname()}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+const temporaryName = (step: number): string => `.${folderName(step)}.${hostname()}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
 
 /** True for the temporary folder of a process of this machine that no longer lives. */
 function isLeftover(name: string): boolean {

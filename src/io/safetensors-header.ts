@@ -19,7 +19,14 @@ export interface SafetensorsHeader {
 export const largestHeader = 100_000_000;
 
 const fileNames: { [D in DType]: string } = {
-  float32: 'F32', bfloat16: 'BF16', float16: 'F16', int8: 'I8', uint8: 'U8', int32: 'I32', int64: 'I64', bool: 'BOOL',
+  float32: 'F32',
+  bfloat16: 'BF16',
+  float16: 'F16',
+  int8: 'I8',
+  uint8: 'U8',
+  int32: 'I32',
+  int64: 'I64',
+  bool: 'BOOL',
 };
 const dtypesByName = new Map(Object.entries(fileNames).map(([dtype, name]) => [name, dtype as DType]));
 const metadataKey = '__metadata__';
@@ -70,7 +77,7 @@ function parseJson(path: string, bytes: Uint8Array): Record<string, unknown> {
 function duplicateKey(text: string): string | undefined {
   const open: Set<string>[] = [];
   const token = /"(?:[^"\\]|\\.)*"(?=(\s*:)?)|[{}]/gy;
-  for (let at = 0; at < text.length;) {
+  for (let at = 0; at < text.length; ) {
     token.lastIndex = at;
     const match = token.exec(text);
     if (!match) {
@@ -90,8 +97,7 @@ function duplicateKey(text: string): string | undefined {
   return undefined;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function checkMetadata(path: string, value: unknown): Record<string, string> {
   if (!isObject(value) || Object.values(value).some((text) => typeof text !== 'string')) {
@@ -123,8 +129,11 @@ function checkEntry(path: string, name: string, value: unknown): TensorEntry {
 function refuseDtype(path: string, name: string, fileName: unknown): PolluxError {
   const known = ['F64', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F4', 'F6_E2M3', 'F6_E3M2', 'I16', 'U16', 'U32', 'U64', 'C64'];
   if (!known.includes(fileName as string)) return corrupt(path, `its dtype ${JSON.stringify(fileName)} is none of the format's.`, name);
-  return new PolluxError('UNSUPPORTED', `${path}: tensor ${JSON.stringify(name)} is ${String(fileName)}, which Pollux does not hold. ` +
-    `Convert it first (in Python: tensor.to(torch.${String(fileName).startsWith('F') ? 'float32' : 'int64'})) and save the file again.`);
+  return new PolluxError(
+    'UNSUPPORTED',
+    `${path}: tensor ${JSON.stringify(name)} is ${String(fileName)}, which Pollux does not hold. ` +
+      `Convert it first (in Python: tensor.to(torch.${String(fileName).startsWith('F') ? 'float32' : 'int64'})) and save the file again.`,
+  );
 }
 
 /** The tensors, by offset, must cover the data from the first byte to the last: no hole, no overlap. */
@@ -133,7 +142,8 @@ function checkCover(path: string, tensors: ReadonlyMap<string, TensorEntry>, dat
   let covered = 0;
   for (const [name, { start, stop }] of ordered) {
     if (stop > dataBytes) throw corrupt(path, `its data end at byte ${stop}, the file's at ${dataBytes}.`, name);
-    if (start < covered) throw corrupt(path, `its data begin at byte ${start}, within those of the tensor before, which end at ${covered}.`, name);
+    if (start < covered)
+      throw corrupt(path, `its data begin at byte ${start}, within those of the tensor before, which end at ${covered}.`, name);
     if (start > covered) throw corrupt(path, `its data begin at byte ${start}, which leaves a hole after byte ${covered}.`, name);
     covered = stop;
   }

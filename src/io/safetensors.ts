@@ -58,7 +58,10 @@ export class SafetensorsFile implements AsyncDisposable, SafetensorsHeader {
     const entry = this.tensors.get(name);
     if (!entry) {
       const near = nearest(name, [...this.tensors.keys()]);
-      throw new PolluxError('INVALID_ARGUMENT', `${this.#path}: holds no tensor "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`);
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `${this.#path}: holds no tensor "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+      );
     }
     const { dtype, shape, start } = entry;
     const data = allocate(dtype, elementCount(shape));
@@ -139,7 +142,9 @@ function checkArray(name: string, { data, shape, dtype }: HostArray): void {
     throw new PolluxError('DTYPE_MISMATCH', `writeSafetensors: "${name}" is ${dtype}, which a ${data.constructor.name} does not hold.`);
   }
   if (data.length !== elementCount(shape)) {
-    throw new PolluxError('SHAPE_MISMATCH',
-      `writeSafetensors: "${name}" has shape [${shape.join(', ')}] of ${elementCount(shape)} elements, its array has ${data.length}.`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `writeSafetensors: "${name}" has shape [${shape.join(', ')}] of ${elementCount(shape)} elements, its array has ${data.length}.`,
+    );
   }
 }

@@ -8,6 +8,11 @@ export type { Labels } from './labels.js';
 export type { ClassificationReport, Scores } from './report.js';
 
 /** The report of one set of predictions in one call. */
-export function classificationReport(predictions: Labels, labels: Labels, classes: number, names?: readonly string[]): ClassificationReport {
+export function classificationReport(
+  predictions: Labels,
+  labels: Labels,
+  classes: number,
+  names?: readonly string[],
+): ClassificationReport {
   return new ConfusionMatrix(classes).update(predictions, labels).report(names);
 }

@@ -15,5 +15,8 @@ export function checkPair(where: string, predictions: Labels, labels: Labels): v
 export function classAt(where: string, what: string, values: Labels, i: number, classes: number): number {
   const value = Number(values[i]);
   if (Number.isInteger(value) && value >= 0 && value < classes) return value;
-  throw new PolluxError('LABEL_OUT_OF_RANGE', `${where}: ${what} ${i} is ${String(values[i])}; classes are whole numbers from 0 to ${classes - 1}.`);
+  throw new PolluxError(
+    'LABEL_OUT_OF_RANGE',
+    `${where}: ${what} ${i} is ${String(values[i])}; classes are whole numbers from 0 to ${classes - 1}.`,
+  );
 }

@@ -41,16 +41,21 @@ export class ClassificationReport {
   toString(): string {
     const heads = ['precision', 'recall', 'f1-score', 'support'];
     const width = Math.max('weighted avg'.length, ...this.names.map((name) => name.length));
-    const row = (name: string, cells: readonly string[]): string => `${name.padStart(width)} ${cells.map((cell) => cell.padStart(10)).join('')}`;
+    const row = (name: string, cells: readonly string[]): string =>
+      `${name.padStart(width)} ${cells.map((cell) => cell.padStart(10)).join('')}`;
     const scores = (name: string, { precision, recall, f1, support }: Scores): string =>
       row(name, [precision, recall, f1].map((score) => score.toFixed(4)).concat(String(support)));
     return [
-      row('', heads), '',
-      ...this.names.map((name, c) => scores(name, this.classes[c]!)), '',
+      row('', heads),
+      '',
+      ...this.names.map((name, c) => scores(name, this.classes[c]!)),
+      '',
       row('accuracy', ['', '', this.accuracy.toFixed(4), String(this.micro.support)]),
       scores('macro avg', this.macro),
       scores('weighted avg', this.weighted),
-    ].map((line) => line.trimEnd()).join('\n');
+    ]
+      .map((line) => line.trimEnd())
+      .join('\n');
   }
 }
 

@@ -41,14 +41,16 @@ describe('ArrayDataset', () => {
   });
 
   it('takes, subsets, splits and concatenates', async () => {
-    const y = async (set: { get: typeof data.get; length: number }) => [...(await set.get(Array.from({ length: set.length }, (_, i) => i))).y.data];
+    const y = async (set: { get: typeof data.get; length: number }) => [
+      ...(await set.get(Array.from({ length: set.length }, (_, i) => i))).y.data,
+    ];
     expect(await y(data.take(2) as typeof data)).toEqual([7n, 8n]);
     expect(await y(data.subset([2, 1]).subset([1, 0]) as typeof data)).toEqual([8n, 9n]);
     expect(await y(data.concat(data.subset([1])) as typeof data)).toEqual([7n, 8n, 9n, 8n]);
     const [a, b] = data.split(2 / 3, { seed: 5 });
     expect([a.length, b.length]).toEqual([2, 1]);
-    expect([...await y(a as typeof data), ...await y(b as typeof data)].sort()).toEqual([7n, 8n, 9n]);
-    expect((data.split(0)[0]).length).toBe(0);
+    expect([...(await y(a as typeof data)), ...(await y(b as typeof data))].sort()).toEqual([7n, 8n, 9n]);
+    expect(data.split(0)[0].length).toBe(0);
   });
 
   it('refuses bad fields, labels and indices, by code', () => {
@@ -57,8 +59,9 @@ describe('ArrayDataset', () => {
     expect(make({ data: new Float64Array(6), shape: [3, 2] })).toThrow(expect.objectContaining({ code: 'DTYPE_MISMATCH' }));
     expect(make({ data: new Uint16Array(6), shape: [3, 2] })).toThrow(/bfloat16/);
     expect(make({ data: new Float32Array(6), shape: [] })).toThrow(RangeError);
-    expect(() => new ArrayDataset({ x: { data: new Float32Array(6), shape: [3, 2] }, y: { data: new Int32Array(2), shape: [2] } }))
-      .toThrow(/x has 3, y has 2/);
+    expect(() => new ArrayDataset({ x: { data: new Float32Array(6), shape: [3, 2] }, y: { data: new Int32Array(2), shape: [2] } })).toThrow(
+      /x has 3, y has 2/,
+    );
     expect(() => data.get([3])).toThrow(expect.objectContaining({ code: 'INDEX_OUT_OF_RANGE' }));
     expect(() => data.subset([-1])).toThrow(/outside \[0, 3\)/);
     expect(() => classLabels([0, 1.5], 3)).toThrow(/label 1 is 1.5/);
@@ -114,7 +117,12 @@ describe('image transforms', () => {
     const images = new ArrayDataset({ x: { data: Float32Array.from({ length: 20 * 48 }, (_, i) => i), shape: [20, 4, 4, 3] } });
     const set = augment(images, 'x', transforms.randomCrop([3, 3], { padding: 1 }), transforms.randomFlip());
     expect(set.schema.x.shape).toEqual([3, 3, 3]);
-    const all = (await set.get(Array.from({ length: 20 }, (_, i) => i), { seed: 1, epoch: 2 })).x.data;
+    const all = (
+      await set.get(
+        Array.from({ length: 20 }, (_, i) => i),
+        { seed: 1, epoch: 2 },
+      )
+    ).x.data;
     const one = (await set.get([13, 4], { seed: 1, epoch: 2 })).x.data;
     expect(one).toEqual(Float32Array.of(...all.subarray(13 * 27, 14 * 27), ...all.subarray(4 * 27, 5 * 27)));
     expect((await set.get([13, 4], { seed: 1, epoch: 3 })).x.data).not.toEqual(one);
@@ -126,10 +134,12 @@ describe('image transforms', () => {
 
 describe('IDX', () => {
   it('reads what was written, ranks 0 to 8', () => {
-    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 8 }), (shape) => {
-      const data = Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i);
-      expect(parseIdx('f', idxFile(shape, data))).toEqual({ data, shape });
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 8 }), (shape) => {
+        const data = Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i);
+        expect(parseIdx('f', idxFile(shape, data))).toEqual({ data, shape });
+      }),
+    );
   });
 
   it.each([
@@ -140,7 +150,11 @@ describe('IDX', () => {
     ['a cut header', idxFile([5, 5], new Uint8Array(0)).subarray(0, 9), /header of 2 axes needs 12/],
     ['cut data', idxFile([5], new Uint8Array(4)), /needs 5 bytes of data, the file has 4/],
     ['data too long', idxFile([5], new Uint8Array(6)), /needs 5 bytes of data, the file has 6/],
-    ['an overflowing product', idxFile(Array<number>(8).fill(2 ** 32 - 1), new Uint8Array(1)), /needs 1157920\d+ bytes of data, the file has 1/],
+    [
+      'an overflowing product',
+      idxFile(Array<number>(8).fill(2 ** 32 - 1), new Uint8Array(1)),
+      /needs 1157920\d+ bytes of data, the file has 1/,
+    ],
     ['a product that wraps to the true size', idxFile([2 ** 31, 2 ** 31, 4], new Uint8Array(0)), /the file has 0/],
   ])('refuses %s', async (_, bytes, message) => {
     const path = join(folder, 'hostile');
@@ -150,15 +164,18 @@ describe('IDX', () => {
   });
 
   it('never fails on random bytes but with FILE_CORRUPT', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, plausible) => {
-      if (plausible) bytes.set([0, 0, 8].slice(0, bytes.length));
-      try {
-        const { data, shape } = parseIdx('f', bytes);
-        expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'FILE_CORRUPT' });
-      }
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, plausible) => {
+        if (plausible) bytes.set([0, 0, 8].slice(0, bytes.length));
+        try {
+          const { data, shape } = parseIdx('f', bytes);
+          expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'FILE_CORRUPT' });
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('reads a folder, raw or gzipped, and names what is missing', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ArrayDataset, DataLoader, Dataset, augment, transforms } from '../../src/data/index.js';
-import type { Batch, GetOptions, Indices, LoaderOptions } from '../../src/data/index.js';
+import type { Batch, Field, GetOptions, Indices, LoaderOptions, Schema } from '../../src/data/index.js';
 
 /** x = [i, i / 2], y = i. */
 function counting(length: number) {
@@ -10,9 +10,9 @@ function counting(length: number) {
   });
 }
 
-async function labels(loader: DataLoader<any>, epochs = 1): Promise<number[][]> {
+async function labels<S extends Schema & { y: Field }>(loader: DataLoader<S>, epochs = 1): Promise<number[][]> {
   const seen: number[][] = [];
-  for (let epoch = 0; epoch < epochs; epoch++) for await (const batch of loader) seen.push([...batch['y']!.data as Int32Array]);
+  for (let epoch = 0; epoch < epochs; epoch++) for await (const batch of loader) seen.push([...(batch.y.data as Int32Array)]);
   return seen;
 }
 
@@ -30,7 +30,11 @@ describe('DataLoader', () => {
   it('gives every sample once, in order, with the smaller batch last', async () => {
     const loader = new DataLoader(counting(10), { batchSize: 4 });
     expect(loader.length).toBe(3);
-    expect(await labels(loader)).toEqual([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]);
+    expect(await labels(loader)).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ]);
     for await (const { x, y } of loader) {
       expect(x.shape).toEqual([y.data.length, 2]);
       expect(x.dtype).toBe('float32');
@@ -41,7 +45,10 @@ describe('DataLoader', () => {
   it('drops the smaller batch when asked', async () => {
     const loader = new DataLoader(counting(10), { batchSize: 4, dropLast: true });
     expect(loader.length).toBe(2);
-    expect(await labels(loader)).toEqual([[0, 1, 2, 3], [4, 5, 6, 7]]);
+    expect(await labels(loader)).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
     expect(() => new DataLoader(counting(3), { batchSize: 4, dropLast: true })).toThrow(/no full batch/);
   });
 
@@ -61,8 +68,8 @@ describe('DataLoader', () => {
       x: { data: Float32Array.from({ length: 50 * 36 }, (_, i) => i), shape: [50, 6, 6, 1] },
       y: { data: new Int32Array(50), shape: [50] },
     });
-    const make = () => new DataLoader(augment(images, 'x', transforms.randomShift(2), transforms.randomFlip()),
-      { batchSize: 8, shuffle: true, seed: 3 });
+    const make = () =>
+      new DataLoader(augment(images, 'x', transforms.randomShift(2), transforms.randomFlip()), { batchSize: 8, shuffle: true, seed: 3 });
     const whole: number[][] = [];
     const states = [];
     const loader = make();
@@ -73,7 +80,12 @@ describe('DataLoader', () => {
         states.push(loader.state());
       }
     }
-    for (const [at, batches] of [[0, 0], [3, 3], [11, 10], [14, 13]] as const) {
+    for (const [at, batches] of [
+      [0, 0],
+      [3, 3],
+      [11, 10],
+      [14, 13],
+    ] as const) {
       const resumed = make();
       resumed.restore(JSON.parse(JSON.stringify(states[at])));
       const rest: number[][] = [];
@@ -148,9 +160,11 @@ describe('DataLoader', () => {
   it('reports an unreadable sample at its batch, and gives those before it', async () => {
     const seen: number[] = [];
     const loader = new DataLoader(new Failing(), { batchSize: 10, prefetch: 4 });
-    await expect((async () => {
-      for await (const { y } of loader) seen.push(y.data.length);
-    })()).rejects.toThrow('sample 57 is unreadable');
+    await expect(
+      (async () => {
+        for await (const { y } of loader) seen.push(y.data.length);
+      })(),
+    ).rejects.toThrow('sample 57 is unreadable');
     expect(seen).toEqual([10, 10, 10, 10, 10]);
   });
 

@@ -15,7 +15,12 @@ beforeEach(async () => {
 afterAll(() => Promise.all(folders.map((made) => rm(made, { recursive: true }))));
 
 const state: RunState = {
-  package: '0.1.0', instructionSet: 'avx512', seed: 7, epoch: 1, loader: { seed: 7, epoch: 1, position: 640 }, scheduleStep: 5,
+  package: '0.1.0',
+  instructionSet: 'avx512',
+  seed: 7,
+  epoch: 1,
+  loader: { seed: 7, epoch: 1, position: 640 },
+  scheduleStep: 5,
   extra: { best: 0.98, note: null },
 };
 const weights = (step: number): Map<string, HostArray> =>
@@ -45,19 +50,31 @@ describe('checkpoints', () => {
     ['a missing manifest', (path) => rm(join(path, 'state.json')), /state.json is missing/],
     ['a cut manifest', (path) => truncate(join(path, 'state.json'), 40), /not JSON/],
     ['an empty manifest', (path) => truncate(join(path, 'state.json'), 0), /not JSON/],
-    ['a changed digit', async (path) => {
-      const file = join(path, 'state.json');
-      await writeFile(file, (await readFile(file, 'utf8')).replace('640', '641'));
-    }, /changed after it was written/],
+    [
+      'a changed digit',
+      async (path) => {
+        const file = join(path, 'state.json');
+        await writeFile(file, (await readFile(file, 'utf8')).replace('640', '641'));
+      },
+      /changed after it was written/,
+    ],
     ['a missing model', (path) => rm(join(path, 'model.safetensors')), /model.safetensors is missing/],
-    ['a cut optimizer', (path) => truncate(join(path, 'optimizer.safetensors'), 100), /optimizer.safetensors has 100 bytes, \d+ were written/],
+    [
+      'a cut optimizer',
+      (path) => truncate(join(path, 'optimizer.safetensors'), 100),
+      /optimizer.safetensors has 100 bytes, \d+ were written/,
+    ],
     ['a longer model', (path) => appendFile(join(path, 'model.safetensors'), 'x'), /model.safetensors has/],
-    ['a flipped bit', async (path) => {
-      const file = join(path, 'model.safetensors');
-      const bytes = await readFile(file);
-      bytes[bytes.length - 1]! ^= 1;
-      await writeFile(file, bytes);
-    }, /bytes of model.safetensors have changed/],
+    [
+      'a flipped bit',
+      async (path) => {
+        const file = join(path, 'model.safetensors');
+        const bytes = await readFile(file);
+        bytes[bytes.length - 1]! ^= 1;
+        await writeFile(file, bytes);
+      },
+      /bytes of model.safetensors have changed/,
+    ],
     ['a null manifest', (path) => writeFile(join(path, 'state.json'), 'null'), /not a checkpoint's/],
   ])('skip and report %s', async (_, damage, reason) => {
     await save(1);
@@ -67,7 +84,10 @@ describe('checkpoints', () => {
     expect(latest).toMatchObject({ step: 1, skipped: [{ path, reason: expect.stringMatching(reason) }] });
     await expect(loadCheckpoint(path)).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' });
     await damage(join(folder, 'step-00000001'));
-    await expect(latestCheckpoint(folder)).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT', message: expect.stringContaining('step-00000001') });
+    await expect(latestCheckpoint(folder)).rejects.toMatchObject({
+      code: 'CHECKPOINT_CORRUPT',
+      message: expect.stringContaining('step-00000001'),
+    });
   });
 
   it('refuse a later format', async () => {
@@ -85,7 +105,12 @@ describe('checkpoints', () => {
     await save(9);
     // Step 5 comes after a resume from 4: step 9 belongs to the run that broke off.
     await save(5, { keep: 3 });
-    expect((await names()).filter((name) => name.startsWith('step'))).toEqual(['step-00000002', 'step-00000004', 'step-00000005', 'step-00000009']);
+    expect((await names()).filter((name) => name.startsWith('step'))).toEqual([
+      'step-00000002',
+      'step-00000004',
+      'step-00000005',
+      'step-00000009',
+    ]);
     expect((await names()).filter((name) => name.startsWith('.'))).toEqual([`.step-00000002.${hostname()}.${process.pid}.0a0b0c0d.tmp`]);
   });
 
@@ -101,10 +126,12 @@ describe('checkpoints', () => {
     await expect(save(2, { signal: AbortSignal.abort('stop') })).rejects.toMatchObject({ code: 'ABORTED' });
     expect(await names()).toEqual(['step-00000001']);
     await writeFile(join(folder, 'file'), '');
-    await expect(saveCheckpoint(join(folder, 'file'), { step: 1, model: weights(1), optimizer: weights(1), state }))
-      .rejects.toMatchObject({ code: 'IO_FAILED' });
-    await expect(saveCheckpoint(folder, { step: 2, model: weights(1), optimizer: weights(1), state: { ...state, extra: { best: Infinity } } }))
-      .rejects.toThrow(/state.extra.best is Infinity/);
+    await expect(saveCheckpoint(join(folder, 'file'), { step: 1, model: weights(1), optimizer: weights(1), state })).rejects.toMatchObject({
+      code: 'IO_FAILED',
+    });
+    await expect(
+      saveCheckpoint(folder, { step: 2, model: weights(1), optimizer: weights(1), state: { ...state, extra: { best: Infinity } } }),
+    ).rejects.toThrow(/state.extra.best is Infinity/);
     await expect(save(-1)).rejects.toThrow(RangeError);
     await expect(save(2, { keep: 0 })).rejects.toThrow(RangeError);
     await expect(save(2, { kep: 2 })).rejects.toThrow(/did you mean "keep"/);

@@ -28,38 +28,63 @@ function file(header: unknown, dataBytes = 0, claimed?: bigint): Uint8Array {
 
 const tensor = (dtype: string, shape: unknown, start: number, stop: number) => ({ dtype, shape, data_offsets: [start, stop] });
 
-const arrays: fc.Arbitrary<HostArray> = fc.record({
-  dtype: fc.constantFrom(...dtypes),
-  shape: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }),
-  seed: fc.integer({ min: 0, max: 255 }),
-}).map(({ dtype, shape, seed }) => {
-  const data = allocate(dtype, elementCount(shape));
-  const bytes = new Uint8Array(data.buffer);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = dtype === 'bool' ? (i + seed) & 1 : (i * 37 + seed) & 0x7f;
-  return { dtype, shape, data };
-});
+const arrays: fc.Arbitrary<HostArray> = fc
+  .record({
+    dtype: fc.constantFrom(...dtypes),
+    shape: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }),
+    seed: fc.integer({ min: 0, max: 255 }),
+  })
+  .map(({ dtype, shape, seed }) => {
+    const data = allocate(dtype, elementCount(shape));
+    const bytes = new Uint8Array(data.buffer);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = dtype === 'bool' ? (i + seed) & 1 : (i * 37 + seed) & 0x7f;
+    return { dtype, shape, data };
+  });
 
 describe('safetensors', () => {
   it('reads back what was written', async () => {
-    await fc.assert(fc.asyncProperty(
-      fc.uniqueArray(fc.tuple(fc.string().filter((name) => name !== '__metadata__'), arrays), { selector: ([name]) => name, maxLength: 6 }),
-      fc.dictionary(fc.string().filter((key) => key !== '__proto__'), fc.string(), { maxKeys: 3 }),
-      async (tensors, metadata) => {
-        await writeSafetensors(path, new Map(tensors), { metadata });
-        const back = await readSafetensors(path);
-        expect(new Map([...back.tensors].sort())).toEqual(new Map(tensors.sort()));
-        expect({ ...back.metadata }).toEqual({ ...metadata });
-      }), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(
+          fc.tuple(
+            fc.string().filter((name) => name !== '__metadata__'),
+            arrays,
+          ),
+          { selector: ([name]) => name, maxLength: 6 },
+        ),
+        fc.dictionary(
+          fc.string().filter((key) => key !== '__proto__'),
+          fc.string(),
+          { maxKeys: 3 },
+        ),
+        async (tensors, metadata) => {
+          await writeSafetensors(path, new Map(tensors), { metadata });
+          const back = await readSafetensors(path);
+          expect(new Map([...back.tensors].sort())).toEqual(new Map(tensors.sort()));
+          expect({ ...back.metadata }).toEqual({ ...metadata });
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('reads and writes the same bytes as the reference implementation', async () => {
     // Made with Python: safetensors.numpy.save({'b': arange(3, int8), 'a': arange(4, float32).reshape(2, 2)}, {'k': 'v'}), version 0.8.0.
-    const json = '{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"I8","shape":[3],"data_offsets":[16,19]}}';
-    const reference = Buffer.concat([file(json.padEnd(Math.ceil(json.length / 8) * 8)), Buffer.from(Float32Array.of(0, 1, 2, 3).buffer), Buffer.of(0, 1, 2)]);
-    await writeSafetensors(path, new Map<string, HostArray>([
-      ['b', { dtype: 'int8', shape: [3], data: Int8Array.of(0, 1, 2) }],
-      ['a', { dtype: 'float32', shape: [2, 2], data: Float32Array.of(0, 1, 2, 3) }],
-    ]), { metadata: { k: 'v' } });
+    const json =
+      '{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"I8","shape":[3],"data_offsets":[16,19]}}';
+    const reference = Buffer.concat([
+      file(json.padEnd(Math.ceil(json.length / 8) * 8)),
+      Buffer.from(Float32Array.of(0, 1, 2, 3).buffer),
+      Buffer.of(0, 1, 2),
+    ]);
+    await writeSafetensors(
+      path,
+      new Map<string, HostArray>([
+        ['b', { dtype: 'int8', shape: [3], data: Int8Array.of(0, 1, 2) }],
+        ['a', { dtype: 'float32', shape: [2, 2], data: Float32Array.of(0, 1, 2, 3) }],
+      ]),
+      { metadata: { k: 'v' } },
+    );
     expect(Buffer.compare(await readFile(path), reference)).toBe(0);
   });
 
@@ -70,8 +95,16 @@ describe('safetensors', () => {
     ['a header that is no object', file('[]'), /does not begin with "{"/],
     ['broken JSON', file('{"a":'), /not JSON/],
     ['a header that is not UTF-8', file('{}').with(9, 0xff), /not UTF-8/],
-    ['a name twice', file('{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1), /"a" occurs twice/],
-    ['a name twice, once in escapes', file('{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1), /"a" occurs twice/],
+    [
+      'a name twice',
+      file('{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1),
+      /"a" occurs twice/,
+    ],
+    [
+      'a name twice, once in escapes',
+      file('{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1),
+      /"a" occurs twice/,
+    ],
     ['a property twice', file('{"a":{"dtype":"I8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}', 1), /"dtype" occurs twice/],
     ['an unknown dtype', file({ w: tensor('F33', [1], 0, 4) }, 4), /tensor "w": its dtype "F33" is none/],
     ['a shape that is no list', file({ w: tensor('F32', 4, 0, 4) }, 4), /tensor "w": its shape 4/],
@@ -92,25 +125,41 @@ describe('safetensors', () => {
 
   it('names the remedy for dtypes that it does not hold, and refuses wild bool bytes', async () => {
     await writeFile(path, file({ w: tensor('F64', [1], 0, 8) }, 8));
-    await expect(readSafetensors(path)).rejects.toMatchObject({ code: 'UNSUPPORTED', message: expect.stringMatching(/"w" is F64.*torch.float32/) });
+    await expect(readSafetensors(path)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/"w" is F64.*torch.float32/),
+    });
     await writeFile(path, file({ w: tensor('BOOL', [2], 0, 2) }, 2).with(-1, 7));
     await expect(readSafetensors(path)).rejects.toMatchObject({ code: 'FILE_CORRUPT', message: expect.stringContaining('"w"') });
   });
 
   it('survives any cut, flip or random bytes with one of its own errors', async () => {
-    await writeSafetensors(path, new Map<string, HostArray>([
-      ['layer.weight', { dtype: 'float32', shape: [3, 4], data: new Float32Array(12).fill(1) }],
-      ['layer.bias', { dtype: 'bool', shape: [3], data: Uint8Array.of(0, 1, 1) }],
-    ]), { metadata: { made: 'here' } });
+    await writeSafetensors(
+      path,
+      new Map<string, HostArray>([
+        ['layer.weight', { dtype: 'float32', shape: [3, 4], data: new Float32Array(12).fill(1) }],
+        ['layer.bias', { dtype: 'bool', shape: [3], data: Uint8Array.of(0, 1, 1) }],
+      ]),
+      { metadata: { made: 'here' } },
+    );
     const sound = await readFile(path);
     const cuts = fc.integer({ min: 0, max: sound.length - 1 }).map((length) => sound.subarray(0, length));
-    const flips = fc.tuple(fc.integer({ min: 0, max: sound.length - 1 }), fc.integer({ min: 0, max: 255 })).map(([at, byte]) => new Uint8Array(sound).with(at, byte));
-    await fc.assert(fc.asyncProperty(fc.oneof(cuts, flips, fc.uint8Array({ maxLength: 200 })), async (bytes) => {
-      await writeFile(path, bytes);
-      const outcome = await readSafetensors(path).then(() => 'read', (error: { code?: string }) => error.code);
-      expect(['read', 'FILE_CORRUPT', 'UNSUPPORTED']).toContain(outcome);
-      if (bytes.length < sound.length && Buffer.compare(bytes, sound.subarray(0, bytes.length)) === 0) expect(outcome).toBe('FILE_CORRUPT');
-    }), { numRuns: 400 });
+    const flips = fc
+      .tuple(fc.integer({ min: 0, max: sound.length - 1 }), fc.integer({ min: 0, max: 255 }))
+      .map(([at, byte]) => new Uint8Array(sound).with(at, byte));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(cuts, flips, fc.uint8Array({ maxLength: 200 })), async (bytes) => {
+        await writeFile(path, bytes);
+        const outcome = await readSafetensors(path).then(
+          () => 'read',
+          (error: { code?: string }) => error.code,
+        );
+        expect(['read', 'FILE_CORRUPT', 'UNSUPPORTED']).toContain(outcome);
+        if (bytes.length < sound.length && Buffer.compare(bytes, sound.subarray(0, bytes.length)) === 0)
+          expect(outcome).toBe('FILE_CORRUPT');
+      }),
+      { numRuns: 400 },
+    );
   });
 
   it('reads one tensor of a file, and suggests a name', async () => {
@@ -136,11 +185,14 @@ describe('safetensors', () => {
     const write = (name: string, array: object) => writeSafetensors(path, new Map([[name, array as HostArray]]));
     await expect(write('a', { dtype: 'float32', shape: [3], data: new Float32Array(2) })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     await expect(write('a', { dtype: 'int8', shape: [2], data: new Float32Array(2) })).rejects.toMatchObject({ code: 'DTYPE_MISMATCH' });
-    await expect(write('__metadata__', { dtype: 'float32', shape: [2], data: new Float32Array(2) })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(write('__metadata__', { dtype: 'float32', shape: [2], data: new Float32Array(2) })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
 });
 
-const one = (value: number, length = 1) => new Map([['w', { dtype: 'float32' as const, shape: [length], data: new Float32Array(length).fill(value) }]]);
+const one = (value: number, length = 1) =>
+  new Map([['w', { dtype: 'float32' as const, shape: [length], data: new Float32Array(length).fill(value) }]]);
 const value = async (at: string) => (await readSafetensors(at)).tensors.get('w')!.data[0];
 
 describe('a failed write', () => {
@@ -157,25 +209,34 @@ describe('a failed write', () => {
   });
 
   it('says IO_FAILED for a missing folder', async () => {
-    await expect(writeSafetensors(join(folder, 'absent', 'w'), one(1))).rejects.toMatchObject({ code: 'IO_FAILED', message: expect.stringContaining('ENOENT') });
+    await expect(writeSafetensors(join(folder, 'absent', 'w'), one(1))).rejects.toMatchObject({
+      code: 'IO_FAILED',
+      message: expect.stringContaining('ENOENT'),
+    });
   });
 
-  it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('leaves the earlier file untouched when the disk is full', async (context) => {
-    const disk = join(folder, 'disk');
-    await mkdir(disk);
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
-    } catch {
-      context.skip('this machine does not let tests mount a tmpfs');
-    }
-    try {
-      const target = join(disk, 'w.safetensors');
-      await writeSafetensors(target, one(1));
-      await expect(writeSafetensors(target, one(2, 2 ** 20))).rejects.toMatchObject({ code: 'IO_FAILED', message: expect.stringContaining('disk is full') });
-      expect(await value(target)).toBe(1);
-      expect(await readdir(disk)).toEqual(['w.safetensors']);
-    } finally {
-      execFileSync('umount', [disk]);
-    }
-  });
+  it.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
+    'leaves the earlier file untouched when the disk is full',
+    async (context) => {
+      const disk = join(folder, 'disk');
+      await mkdir(disk);
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk], { stdio: 'ignore' });
+      } catch {
+        context.skip('this machine does not let tests mount a tmpfs');
+      }
+      try {
+        const target = join(disk, 'w.safetensors');
+        await writeSafetensors(target, one(1));
+        await expect(writeSafetensors(target, one(2, 2 ** 20))).rejects.toMatchObject({
+          code: 'IO_FAILED',
+          message: expect.stringContaining('disk is full'),
+        });
+        expect(await value(target)).toBe(1);
+        expect(await readdir(disk)).toEqual(['w.safetensors']);
+      } finally {
+        execFileSync('umount', [disk]);
+      }
+    },
+  );
 });

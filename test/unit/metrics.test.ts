@@ -62,17 +62,22 @@ describe('classification report', () => {
     expect(classes[2]!.f1).toBeCloseTo(0.54545455, 8);
     expect(classes[3]).toEqual({ precision: 0, recall: 0, f1: 0, support: 1 });
     expect(micro.f1).toBeCloseTo(7 / 12, 15);
-    expect([macro.precision, macro.recall, macro.f1]).toEqual([0.4583333333333333, 0.4833333333333333, 0.46969696969696967].map((v) => expect.closeTo(v, 14)));
-    expect([weighted.precision, weighted.recall, weighted.f1]).toEqual([0.5416666666666666, 0.5833333333333334, 0.5606060606060606].map((v) => expect.closeTo(v, 14)));
+    expect([macro.precision, macro.recall, macro.f1]).toEqual(
+      [0.4583333333333333, 0.4833333333333333, 0.46969696969696967].map((v) => expect.closeTo(v, 14)),
+    );
+    expect([weighted.precision, weighted.recall, weighted.f1]).toEqual(
+      [0.5416666666666666, 0.5833333333333334, 0.5606060606060606].map((v) => expect.closeTo(v, 14)),
+    );
   });
 
   it('prints as scikit-learn', () => {
     expect(classificationReport(predictions, labels, 4).toString()).toBe(
       '              precision    recall  f1-score   support\n\n' +
-      '           0     0.6667    0.6667    0.6667         3\n           1     0.6667    0.6667    0.6667         3\n' +
-      '           2     0.5000    0.6000    0.5455         5\n           3     0.0000    0.0000    0.0000         1\n\n' +
-      '    accuracy                         0.5833        12\n   macro avg     0.4583    0.4833    0.4697        12\n' +
-      'weighted avg     0.5417    0.5833    0.5606        12');
+        '           0     0.6667    0.6667    0.6667         3\n           1     0.6667    0.6667    0.6667         3\n' +
+        '           2     0.5000    0.6000    0.5455         5\n           3     0.0000    0.0000    0.0000         1\n\n' +
+        '    accuracy                         0.5833        12\n   macro avg     0.4583    0.4833    0.4697        12\n' +
+        'weighted avg     0.5417    0.5833    0.5606        12',
+    );
     expect(classificationReport([0, 1], [0, 1], 2, ['a rather long name', 'b']).toString()).toContain('a rather long name     1.0000');
     expect(() => classificationReport([0], [0], 2, ['a'])).toThrow(/1 names for 2 classes/);
   });
