@@ -43,6 +43,7 @@ export function native({ name, env }) {
   const hash = hashOf(['native', 'binding.gyp', 'package-lock.json', 'scripts/lib/native.js'], name, process.arch);
   let took;
   const ran = refresh({ stamp: 'build/.stamp', output: 'build/Release/pollux.node', hash }, () => {
+    tell('native code', 'building: a minute or two on two cores');
     took = timed(() => build(env));
   });
   tell('native code', ran ? `built in ${took}` : 'up to date');
