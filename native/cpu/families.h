@@ -4,6 +4,13 @@
 #define POLLUX_FAMILIES(X) \
   X(copy)        \
   X(elementwise) \
+  X(reduce) \
+  X(reduce_index) \
+  X(gather) \
+  X(scatter) \
+  X(window) \
+  X(source) \
+  X(random) \
   X(matmul) \
   X(pool_max) \
   X(pool_average) \

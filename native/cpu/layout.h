@@ -94,6 +94,32 @@ inline void copy_row(const T* __restrict from, int64_t from_stride, T* __restric
   }
 }
 
+/// Copies innermost rows [begin, end) from operand 0 to operand 1 of a layout.
+template <typename T>
+inline void copy_rows(const Layout& layout, const T* from, T* to, int64_t begin, int64_t end) {
+  const int inner = layout.rank - 1;
+  Walk walk = start_walk(layout, inner, begin);
+  for (int64_t row = begin; row < end; ++row) {
+    copy_row(from + walk.offset[0], layout.stride[0][inner], to + walk.offset[1], layout.stride[1][inner], layout.shape[inner]);
+    step_walk(layout, inner, &walk);
+  }
+}
+
+/// Innermost rows of a layout, cut into chunks of about 64 Ki elements.
+inline Chunks plan_rows(const Layout& layout) {
+  const int64_t width = layout.shape[layout.rank - 1];
+  return layout.count == 0 ? Chunks{0, 1, 0} : plan_chunks(layout.count / width, ceil_div(65536, width));
+}
+
+/// Calls visit(unsigned integer of that size): elements move by their bytes alone.
+template <typename Visit>
+inline void visit_size(int64_t bytes, const Visit& visit) {
+  if (bytes == 1) return visit(uint8_t{});
+  if (bytes == 2) return visit(uint16_t{});
+  if (bytes == 4) return visit(uint32_t{});
+  return visit(uint64_t{});
+}
+
 /// Calls visit(offset, count) for the stretches of innermost rows that make up elements [begin, begin + n), in row-major
 /// order, with the offset of one operand.
 template <typename Visit>

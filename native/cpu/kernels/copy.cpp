@@ -14,17 +14,6 @@ struct Copy {
   Chunks chunks;   // of elements (contiguous), rows of tiles (transposing) or rows (otherwise)
 };
 
-template <typename T>
-void copy_rows(const Copy& p, const T* from, T* to, int64_t begin, int64_t end) {
-  const Layout& l = p.layout;
-  const int inner = l.rank - 1;
-  Walk walk = start_walk(l, inner, begin);
-  for (int64_t row = begin; row < end; ++row) {
-    copy_row(from + walk.offset[0], l.stride[0][inner], to + walk.offset[1], l.stride[1][inner], l.shape[inner]);
-    step_walk(l, inner, &walk);
-  }
-}
-
 // The input is dense along axis `row`, the output along the innermost axis: square tiles use whole cache lines of both.
 template <typename T>
 void copy_tiles(const Copy& p, const T* from, T* to, int64_t begin, int64_t end) {
@@ -62,7 +51,7 @@ void run(const Prepared& prepared, const RunContext& context) {
     else if (p.row >= 0)
       copy_tiles(p, from, to, begin, end);
     else
-      copy_rows(p, from, to, begin, end);
+      copy_rows(p.layout, from, to, begin, end);
   });
 }
 

@@ -77,14 +77,6 @@ void store(const Program& p, int operand, const void* from, int64_t begin, int64
   });
 }
 
-template <typename Visit>
-void visit_size(int64_t bytes, const Visit& visit) {
-  if (bytes == 1) return visit(uint8_t{});
-  if (bytes == 2) return visit(uint16_t{});
-  if (bytes == 4) return visit(uint32_t{});
-  return visit(uint64_t{});
-}
-
 struct Tile {
   const Program& program;
   const RunContext& context;
