@@ -42,6 +42,7 @@ void block_moments(const float* x, int64_t stride, const Block& block, float* me
     for (int k = 0; k < vectors; ++k) deviation[k] = square[k] = zero();
     for (int64_t r = first; r < min64(block.rows, first + part_rows); ++r)
       for (int k = 0; k < vectors; ++k) {
+        __builtin_prefetch(x + (r + block.rows) * stride + k * lanes);  // memory goes on while the cache is read again
         const Floats d = load_some(x + r * stride + k * lanes, count(k)) - centre[k];
         deviation[k] = deviation[k] + d;
         square[k] = square[k] + d * d;
@@ -121,7 +122,7 @@ void run_forward(const Prepared& prepared, const RunContext& context) {
   parallel(context, chunks.count, [&, &view = view](int64_t i) {
     // From the end: what the first pass read last is still in the cache.
     for_each_wide_row(view, chunks, chunks.count - 1 - i, [&](int64_t first, int64_t columns) {
-      for_each_vector(columns, [&](int64_t j, int n) {
+      for_each_vector(columns, [=](int64_t j, int n) {
         const Floats centred = load_some(x + first + j, n) - load_some(wide_mean + j, n);
         store_some(y + first + j, centred * load_some(wide_factor + j, n) + load_some(wide_shift + j, n), n);
       });
@@ -228,7 +229,7 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
   const Chunks chunks = all_rows(view);
   parallel(context, chunks.count, [&, &view = view](int64_t i) {
     for_each_wide_row(view, chunks, chunks.count - 1 - i, [&](int64_t first, int64_t count) {
-      for_each_vector(count, [&](int64_t j, int n) {
+      for_each_vector(count, [=](int64_t j, int n) {
         const Floats centred = load_some(x + first + j, n) - load_some(wide_mean + j, n);
         const Floats g = load_some(dy + first + j, n) - load_some(wide_constant + j, n) - centred * load_some(wide_slope + j, n);
         store_some(dx + first + j, g * load_some(wide_factor + j, n), n);

@@ -38,7 +38,7 @@ inline WideView wide_view(const PolluxOperand& x) {
   view.group = 1;
   if (view.channels > 0 && view.channels < 16 * lanes) {
     const int64_t filling = lanes / greatest_common_divisor(view.channels, lanes);
-    const int64_t group = filling * ceil_div(4 * lanes, filling * view.channels);
+    const int64_t group = filling * ceil_div(8 * lanes, filling * view.channels);
     if (view.rows >= 16 * group) view.group = group;
   }
   view.columns = view.group * view.channels;

@@ -28,7 +28,7 @@ void run_average(const Prepared& prepared, const RunContext& context) {
         }
         const int64_t corner = image + (p.rows.corner(row) * p.columns.size + p.columns.corner(column)) * p.channels;
         const Floats count = broadcast(divisor(p, row, column));
-        for_each_vector(p.channels, [&](int64_t c, int n) {
+        for_each_vector(p.channels, [=](int64_t c, int n) {
           // Rows are summed apart and then together: errors grow with the sides of the window, not with its area.
           Floats sum = zero();
           for (int64_t i = rows.begin; i < rows.end; ++i) {
@@ -50,7 +50,7 @@ void gradient_row_apart(const PoolParameters& p, const float* dy, int64_t row, f
   for_each_apart(p, rows, dx, [&](int64_t j, Range inside, float* to) {
     const float* from = dy + (rows.begin * p.columns.pooled + j) * p.channels;
     const Floats count = broadcast(divisor(p, rows.begin, j));
-    for_each_vector(p.channels, [&](int64_t c, int n) {
+    for_each_vector(p.channels, [=](int64_t c, int n) {
       const Floats share = load_some(from + c, n) / count;
       for (int64_t k = inside.begin; k < inside.end; ++k) store_some(to + k * p.channels + c, share, n);
     });
@@ -62,7 +62,7 @@ void gradient_row_overlapping(const PoolParameters& p, const float* dy, int64_t 
   const Range rows = p.rows.outputs(row);
   for (int64_t column = 0; column < p.columns.size; ++column) {
     const Range columns = p.columns.outputs(column);
-    for_each_vector(p.channels, [&](int64_t c, int n) {
+    for_each_vector(p.channels, [=](int64_t c, int n) {
       Floats sum = zero();
       for (int64_t i = rows.begin; i < rows.end; ++i)
         for (int64_t j = columns.begin; j < columns.end; ++j)

@@ -32,7 +32,7 @@ void max_pixel(const PoolParameters& p, const float* image, Range rows, Range co
     memset(index, 0, static_cast<size_t>(p.channels));
     return;
   }
-  for_each_vector(p.channels, [&](int64_t c, int n) {
+  for_each_vector(p.channels, [=](int64_t c, int n) {
     Floats most, place, sum;
     max_window<false>(p, image + corner + c, rows, columns, n, &most, &place, &sum);
     // A NaN in the window shows in the sum, and is rare: only then the comparisons look for it.
@@ -73,7 +73,7 @@ void run_gather(const Prepared& prepared, const RunContext& context) {
         const Range columns = p.columns.places(column);
         const int64_t corner = image + (p.rows.corner(row) * p.columns.size + p.columns.corner(column)) * p.channels;
         const int64_t at = pooled + (row * p.columns.pooled + column) * p.channels;
-        for_each_vector(p.channels, [&](int64_t c, int n) {
+        for_each_vector(p.channels, [=](int64_t c, int n) {
           const Ints place = load_bytes(index + at + c, n);
           Floats picked = zero();
           for (int64_t i = rows.begin; i < rows.end; ++i)
@@ -94,7 +94,7 @@ void gradient_row_apart(const PoolParameters& p, const float* dy, const uint8_t*
   for_each_apart(p, rows, dx, [&](int64_t j, Range inside, float* to) {
     const int64_t from = (rows.begin * p.columns.pooled + j) * p.channels;
     const int64_t first_place = (row - p.rows.corner(rows.begin)) * p.columns.window;
-    for_each_vector(p.channels, [&](int64_t c, int n) {
+    for_each_vector(p.channels, [=](int64_t c, int n) {
       const Ints place = load_bytes(index + from + c, n);
       const Floats g = load_some(dy + from + c, n);
       for (int64_t k = inside.begin; k < inside.end; ++k) {
@@ -110,7 +110,7 @@ void gradient_row_overlapping(const PoolParameters& p, const float* dy, const ui
   const Range rows = p.rows.outputs(row);
   for (int64_t column = 0; column < p.columns.size; ++column) {
     const Range columns = p.columns.outputs(column);
-    for_each_vector(p.channels, [&](int64_t c, int n) {
+    for_each_vector(p.channels, [=](int64_t c, int n) {
       Floats sum = zero();
       for (int64_t i = rows.begin; i < rows.end; ++i)
         for (int64_t j = columns.begin; j < columns.end; ++j) {

@@ -13,34 +13,34 @@ struct RowParameters {
 /// y = exp(x - max) / sum exp(x - max). The maximum keeps the exponentials in range; a row of -inf gives NaN.
 void softmax_row(const float* x, float* y, int64_t columns) {
   const Floats most = broadcast(row_maximum(x, columns));
-  const Floats sum = broadcast(row_sum(columns, [&](int64_t i, int n) {
+  const Floats sum = broadcast(row_sum(columns, [=](int64_t i, int n) {
     const Floats e = exp(load_some(x + i, n) - most);
     store_some(y + i, e, n);
     return e;
   }));
-  for_each_vector(columns, [&](int64_t i, int n) { store_some(y + i, load_some(y + i, n) / sum, n); });
+  for_each_vector(columns, [=](int64_t i, int n) { store_some(y + i, load_some(y + i, n) / sum, n); });
 }
 
 /// y = (x - max) - log(sum exp(x - max)).
 void log_softmax_row(const float* x, float* y, int64_t columns) {
   const Floats most = broadcast(row_maximum(x, columns));
-  const float sum = row_sum(columns, [&](int64_t i, int n) { return exp(load_some(x + i, n) - most); });
+  const float sum = row_sum(columns, [=](int64_t i, int n) { return exp(load_some(x + i, n) - most); });
   const Floats log_sum = broadcast(::logf(sum));
-  for_each_vector(columns, [&](int64_t i, int n) { store_some(y + i, load_some(x + i, n) - most - log_sum, n); });
+  for_each_vector(columns, [=](int64_t i, int n) { store_some(y + i, load_some(x + i, n) - most - log_sum, n); });
 }
 
 /// dx = y * (dy - sum(y * dy)).
 void softmax_gradient_row(const float* dy, const float* y, float* dx, int64_t columns) {
-  const Floats dot = broadcast(row_sum(columns, [&](int64_t i, int n) { return load_some(y + i, n) * load_some(dy + i, n); }));
-  for_each_vector(columns, [&](int64_t i, int n) {
+  const Floats dot = broadcast(row_sum(columns, [=](int64_t i, int n) { return load_some(y + i, n) * load_some(dy + i, n); }));
+  for_each_vector(columns, [=](int64_t i, int n) {
     store_some(dx + i, load_some(y + i, n) * (load_some(dy + i, n) - dot), n);
   });
 }
 
 /// dx = dy - exp(y) * sum(dy).
 void log_softmax_gradient_row(const float* dy, const float* y, float* dx, int64_t columns) {
-  const Floats sum = broadcast(row_sum(columns, [&](int64_t i, int n) { return load_some(dy + i, n); }));
-  for_each_vector(columns, [&](int64_t i, int n) {
+  const Floats sum = broadcast(row_sum(columns, [=](int64_t i, int n) { return load_some(dy + i, n); }));
+  for_each_vector(columns, [=](int64_t i, int n) {
     store_some(dx + i, load_some(dy + i, n) - exp(load_some(y + i, n)) * sum, n);
   });
 }

@@ -15,6 +15,15 @@ inline Chunks row_chunks(int64_t rows, int64_t columns) {
 /// The first `count` lanes of a, `other` in the rest.
 inline Floats first_of(Floats a, int count, Floats other) { return count == lanes ? a : select(first_lanes(count), a, other); }
 
+/// The largest lane, found by halves.
+inline float largest_lane(Floats a) {
+  float values[lanes];
+  store(values, a);
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) values[i] = values[i] > values[i + half] ? values[i] : values[i + half];
+  return values[0];
+}
+
 /// The largest element, -inf for an empty row. A NaN may be passed over: its exponential shows it anyway.
 inline float row_maximum(const float* x, int64_t count) {
   const Floats lowest = broadcast(-INFINITY);
@@ -27,7 +36,7 @@ inline float row_maximum(const float* x, int64_t count) {
     const int n = static_cast<int>(min64(lanes, count - i));
     most = greater(most, first_of(load_some(x + i, n), n, lowest));
   }
-  return reduce_max(most);
+  return largest_lane(most);
 }
 
 /// The sum over a row of term(i, n), a vector of the n terms from element i on (lanes beyond n may hold anything).
