@@ -2,7 +2,7 @@ import { dtypes } from '../../graph/dtype.js';
 import type { Attribute } from '../../graph/op.js';
 import type { PlanDescription, StepDescription } from './description.js';
 import {
-  bindingKinds, commitFlag, elementBytes, header, layouts, locationKinds, noText, queues, sectionAlignment, sectionNames, sections,
+  bindingKinds, commitFlag, elementBytes, header, layouts, locationKinds, noText, programFlag, queues, sectionAlignment, sectionNames, sections,
   wireMagic, wireVersion, type Layout, type RecordName, type SectionName,
 } from './schema.js';
 
@@ -64,7 +64,7 @@ function addStep(into: Sections, step: StepDescription): void {
     instructions: instructions.length, instruction_count: program?.instructions.length ?? 0,
     stored: program ? into.integersOf(program.stored) : 0,
     waits: into.integersOf(step.waits), wait_count: step.waits.length,
-    flags: step.commit ? commitFlag : 0, queue: queues.indexOf(step.queue), flops: step.flops, bytes: step.bytes,
+    flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0), queue: queues.indexOf(step.queue), flops: step.flops, bytes: step.bytes,
   });
   for (const name of names) attributes.push(attributeRow(into, name, step.attributes[name]!));
   for (const { op, dtype, sources, immediate = 0 } of program?.instructions ?? []) {

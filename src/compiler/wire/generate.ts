@@ -1,5 +1,5 @@
 import {
-  bindingKinds, commitFlag, header, layouts, locationKinds, noText, queues, sectionAlignment, sectionNames, sections, wireMagic,
+  bindingKinds, commitFlag, header, layouts, locationKinds, noText, programFlag, queues, sectionAlignment, sectionNames, sections, wireMagic,
   wireVersion, type Layout,
 } from './schema.js';
 
@@ -35,6 +35,7 @@ constexpr uint32_t version = ${wireVersion};
 constexpr uint32_t no_text = ${`0x${noText.toString(16)}`}u;
 constexpr uint64_t section_alignment = ${sectionAlignment};
 constexpr uint32_t commit_flag = ${commitFlag};
+constexpr uint32_t program_flag = ${programFlag};
 
 ${enumeration('LocationKind', locationKinds)}
 ${enumeration('BindingKind', bindingKinds)}

@@ -17,6 +17,8 @@ export const locationKinds = ['arena', 'binding', 'result', 'constant'] as const
 export const bindingKinds = ['input', 'state'] as const;
 export const queues = ['compute', 'copy', 'communicate'] as const;
 export const commitFlag = 1;
+/** The step carries an elementwise program, which may have no instructions (a copy). */
+export const programFlag = 2;
 
 /** Field names are C++ names. Fields keep their natural alignment; records are padded to 8 bytes. */
 export const records = {
