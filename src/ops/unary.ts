@@ -2,7 +2,7 @@ import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import type { Op } from '../graph/op.js';
 import { add, div, mul, neg, sub } from './arithmetic.js';
-import { greater } from './comparison.js';
+import { greater, less } from './comparison.js';
 import { applyOne, defineRecord } from './define.js';
 import type { Definition } from './define.js';
 import { zerosLike } from './leaf.js';
@@ -61,7 +61,7 @@ export const unaryRecords = {
   // The output tells the sign of the input, so the input need not be kept for the backward pass.
   relu: unaryRecord('relu', arithmetic, {
     gradient: ({ dy, y }) => where(greater(y, 0), dy, zerosLike(dy)),
-    decompose: ([x]) => where(greater(x, 0), x, mul(x, 0)),
+    decompose: ([x]) => where(less(x, 0), zerosLike(x), x),
   }),
   softplus: unaryRecord('softplus', float, {
     gradient: ({ dy, inputs: [x] }) => mul(dy, sigmoid(x)),

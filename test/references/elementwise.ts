@@ -41,7 +41,7 @@ const unaryFunctions = {
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,
-  relu: (x: number) => (x < 0 ? 0 : x),
+  relu: (x: number) => Math.max(x, 0),
   softplus: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   silu: (x: number) => x * sigmoid(x),
   gelu: (x: number) => 0.5 * x * (1 + erf(x / Math.SQRT2)),

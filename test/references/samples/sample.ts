@@ -43,7 +43,10 @@ export function operandsOf({ inputs }: Sample<unknown>, seed = 1): NdArray64[] {
   });
 }
 
-const each = (fn: (random: Random) => number) => (random: Random, size: number): number[] => Array.from({ length: size }, () => fn(random));
+const each =
+  (fn: (random: Random) => number) =>
+  (random: Random, size: number): number[] =>
+    Array.from({ length: size }, () => fn(random));
 
 /** Floats in [low, high), none within 0.05 of 0, where many functions have a kink or a pole. */
 export const real = (shape: readonly number[], low = -2, high = 2, dtype: DType = 'float32'): SampleInput => ({

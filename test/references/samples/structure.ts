@@ -3,10 +3,34 @@ import { distinct, flags, given, real, shapes, special, whole } from './sample.j
 import type { Sample, SampleInput, Samples } from './sample.js';
 
 type Structure =
-  | 'leaf' | 'constant' | 'iota' | 'identity' | 'detach' | 'copy' | 'checkFinite'
-  | 'reshape' | 'transpose' | 'broadcast' | 'slice' | 'flip' | 'pad' | 'concat'
-  | 'sum' | 'prod' | 'max' | 'min' | 'any' | 'all' | 'argmax' | 'argmin'
-  | 'gather' | 'scatterAdd' | 'takeAlong' | 'scatterAlong' | 'dynamicSlice' | 'dynamicUpdateSlice';
+  | 'leaf'
+  | 'constant'
+  | 'iota'
+  | 'identity'
+  | 'detach'
+  | 'copy'
+  | 'checkFinite'
+  | 'reshape'
+  | 'transpose'
+  | 'broadcast'
+  | 'slice'
+  | 'flip'
+  | 'pad'
+  | 'concat'
+  | 'sum'
+  | 'prod'
+  | 'max'
+  | 'min'
+  | 'any'
+  | 'all'
+  | 'argmax'
+  | 'argmin'
+  | 'gather'
+  | 'scatterAdd'
+  | 'takeAlong'
+  | 'scatterAlong'
+  | 'dynamicSlice'
+  | 'dynamicUpdateSlice';
 
 const call = <A>(inputs: readonly SampleInput[], attributes: A): Sample<A> => ({ inputs, attributes });
 
