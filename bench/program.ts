@@ -30,8 +30,8 @@ export class Program {
     child.stderr.on('data', (text) => this.#errors.push(String(text)));
   }
 
-  /** Starts a program and waits until it is set up. Returns the reason, a text, where it cannot run. */
-  static async start({ program, command, env }: Command, workload: string, precision: Precision): Promise<Program | string> {
+  /** Starts a program and waits until it is set up. Throws with the reason where it cannot run. */
+  static async start({ program, command, env }: Command, workload: string, precision: Precision): Promise<Program> {
     const child = spawn(command[0]!, [...command.slice(1), workload, precision], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       env: { ...process.env, ...env },
@@ -39,14 +39,10 @@ export class Program {
     child.on('error', () => {}); // shows as an end of its output
     child.stdin.on('error', () => {});
     const started = new Program(program, child, createInterface({ input: child.stdout }));
-    try {
-      const { title, unavailable } = (await started.#read()) as { title?: string; unavailable?: string };
-      if (unavailable !== undefined) return unavailable;
-      started.title = title ?? program;
-      return started;
-    } catch (error) {
-      return (error as Error).message;
-    }
+    const { title, unavailable } = (await started.#read()) as { title?: string; unavailable?: string };
+    if (unavailable !== undefined) throw new Error(unavailable);
+    started.title = title ?? program;
+    return started;
   }
 
   /** Runs n steps and returns their milliseconds. They count only once `record` has been called with them. */
@@ -65,10 +61,16 @@ export class Program {
     this.#process.stdin.end();
   }
 
+  /** The line of its error output that names an error, else the last one. */
+  #lastWords(): string {
+    const lines = this.#errors.join('').trim().split('\n');
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? (lines.at(-1) || 'no message');
+  }
+
   async #read(): Promise<unknown> {
     for (;;) {
       const { value, done } = await this.#lines.next();
-      if (done) throw new Error(`ended early: ${this.#errors.join('').trim().split('\n').at(-1) || 'no message'}`);
+      if (done) throw new Error(`ended early: ${this.#lastWords()}`);
       if (value.startsWith('{')) return JSON.parse(value); // libraries print what they like
     }
   }

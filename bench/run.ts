@@ -62,25 +62,33 @@ async function stepsPerTurn(program: Program): Promise<number> {
   return Math.max(2, Math.min(1000, Math.round(turnMs / Math.max(warm, 1e-3))));
 }
 
-/** Runs the programs in turn: A B A B, so that whatever else the machine does falls on all of them. */
-async function race(programs: readonly Program[]): Promise<void> {
+/** Starts the programs and warms them up. Those that cannot run are named, with the reason. */
+async function start(workload: Workload, precision: Precision): Promise<Map<Program, number>> {
   const steps = new Map<Program, number>();
-  for (const program of programs) steps.set(program, await stepsPerTurn(program));
+  for (const command of commandsOf(workload)) {
+    try {
+      const program = await Program.start(command, workload.name, precision);
+      steps.set(program, await stepsPerTurn(program));
+    } catch (error) {
+      console.log(`  ${command.program}: ${(error as Error).message}`);
+    }
+  }
+  return steps;
+}
+
+/** Runs the programs in turn: A B A B, so that whatever else the machine does falls on all of them. */
+async function race(steps: ReadonlyMap<Program, number>): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    for (const program of programs) program.record(await program.run(steps.get(program)!));
+    for (const [program, count] of steps) program.record(await program.run(count));
   }
 }
 
 async function measure(workload: Workload, precision: Precision): Promise<Row[]> {
   console.log(`\n${workload.name} ${precision}: ${workload.what}`);
-  const programs: Program[] = [];
-  for (const command of commandsOf(workload)) {
-    const program = await Program.start(command, workload.name, precision);
-    if (typeof program === 'string') console.log(`  ${command.program}: ${program}`);
-    else programs.push(program);
-  }
+  const steps = await start(workload, precision);
+  const programs = [...steps.keys()];
   try {
-    await race(programs);
+    await race(steps);
   } finally {
     for (const program of programs) program.stop();
   }
