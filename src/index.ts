@@ -49,3 +49,5 @@ export {
   zeros,
   zerosLike,
 } from './tensor/index.js';
+export { type FitOptions, FitRun, type History, type Metric, type TrainEvent, Trainer, type TrainerOptions } from './train/index.js';
+export { version } from './version.js';

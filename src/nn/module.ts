@@ -100,6 +100,17 @@ export abstract class Module implements Stateful {
     return this.train(false);
   }
 
+  /** Runs a synchronous function in training or inference mode, and puts the modes back. A compiled step called inside keeps the mode. */
+  inMode<R>(training: boolean, fn: () => R): R {
+    const before = [...this.modules().values()].map((module) => [module, module.#training] as const);
+    this.train(training);
+    try {
+      return fn();
+    } finally {
+      for (const [module, mode] of before) module.#training = mode;
+    }
+  }
+
   /** Keeps parameters from being trained: all, or those whose path matches. */
   freeze(pattern?: RegExp | string, frozen = true): this {
     const matches = (path: string): boolean => pattern === undefined || (typeof pattern === 'string' ? path === pattern || path.startsWith(`${pattern}.`) : pattern.test(path));

@@ -90,31 +90,28 @@ class CompiledFunction {
     checkOptions('run', options, ['signal', 'profile']);
     let list = readArguments(args);
     for (const { source, path } of list) if (source instanceof TensorBase) source.storage()?.check(path);
+    // Traced here and now: modes and structure are those of the moment of the call.
+    const entry = this.#find(list) ?? this.#make(args, list);
     // A call that has to wait (a plan is being made, a failure cleared, state drawn) keeps its place and its own data.
-    const known = this.#turn || this.#group?.clearing ? undefined : this.#find(list);
-    if (!known?.ready || !placed(known.state, list)) {
+    if (this.#turn || this.#group?.clearing || !entry.ready || !placed(entry.state, list)) {
       list = ownArguments(list);
-      const turn = (this.#turn ?? Promise.resolve()).then(() => this.#prepare(args, list));
+      const turn = (this.#turn ?? Promise.resolve()).then(() => this.#prepare(entry, list));
       const settled = turn.then(() => undefined, () => undefined);
       this.#turn = settled;
-      const entry = await turn.finally(() => {
+      await turn.finally(() => {
         if (this.#turn === settled) this.#turn = undefined;
       });
-      return this.#start(entry, list, options);
     }
-    return this.#start(known, list, options);
+    return this.#start(entry, list, options);
   }
 
-  /** Everything slow that may come before a run: clearing a failure, drawing parameters, tracing, compiling. */
-  async #prepare(args: readonly unknown[], list: readonly Argument[]): Promise<Entry> {
-    await this.#group?.clearing;
-    const lazy = list.map((argument) => argument.source).filter((source) => source instanceof TensorBase);
-    const open = [...this.#tensors(), ...lazy].filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
-    if (open.length) await evaluateTensors(open, this.#deviceName());
-    const known = this.#find(list);
-    const entry = known ?? this.#make(args, list);
+  /** Everything slow that may come before a run: clearing a failure, drawing parameters, compiling. */
+  async #prepare(entry: Entry, list: readonly Argument[]): Promise<void> {
     entry.ready ??= await entry.making;
-    return entry;
+    const lazy = list.map((argument) => argument.source).filter((source) => source instanceof TensorBase);
+    const open = [...entry.state, ...lazy].filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
+    if (open.length) await evaluateTensors([...new Set(open)], this.#deviceName());
+    while (this.#group?.clearing) await this.#group.clearing;
   }
 
   #tensors(): TensorBase[] {

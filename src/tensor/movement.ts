@@ -1,5 +1,6 @@
 import { PolluxError } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
+import { sizeOf } from '../graph/op.js';
 import * as ops from '../ops/index.js';
 import { Reductions } from './reductions.js';
 import type { CanMatMul, MatMul, Permute, Reshape, SameType, Shape, Swap } from './shapes.js';
@@ -20,8 +21,8 @@ export abstract class Movement extends Reductions {
   /** Axes from `start` on (default 1) become one: [N, H, W, C] to [N, H*W*C]. */
   flatten<S extends Shape, D extends DType>(this: Tensor<S, D>, start?: number): Tensor<readonly [S[0], number], D>;
   flatten(this: Tensor, start = 1): Tensor {
-    const kept = this.shape.slice(0, start);
-    return this.reshape([...kept, this.shape.slice(start).reduce((a, b) => a * b, 1)]);
+    const kept: number[] = this.shape.slice(0, start);
+    return this.reshape([...kept, sizeOf(this.shape.slice(start))]);
   }
 
   /** Axes in another order; without an argument the last two are swapped. */
