@@ -18,7 +18,10 @@ double log_sum_exp(const Array& x, int64_t row, int64_t classes) {
 struct Data {
   Array logits, labels, loss, log_sum;
   Data(int64_t rows, int64_t classes, int32_t label_dtype)
-      : logits(POLLUX_FLOAT32, {rows, classes}), labels(label_dtype, {rows}), loss(POLLUX_FLOAT32, {rows}), log_sum(POLLUX_FLOAT32, {rows}) {}
+      : logits(POLLUX_FLOAT32, {rows, classes}),
+        labels(label_dtype, {rows}),
+        loss(POLLUX_FLOAT32, {rows}),
+        log_sum(POLLUX_FLOAT32, {rows}) {}
   PolluxStatus forward() { return run({"crossEntropy", {&logits, &labels}, {&loss, &log_sum}}); }
 };
 
@@ -27,11 +30,13 @@ struct Data {
 TEST(crossentropy_and_its_gradient) {
   Random random;
   for (int32_t dtype : {POLLUX_INT32, POLLUX_INT64, POLLUX_UINT8})
-    for (auto [rows, classes] : std::vector<std::pair<int64_t, int64_t>>{{0, 10}, {1, 1}, {128, 10}, {3001, 10}, {31, 2}, {17, 16}, {33, 47}, {64, 1000}, {5, 8192}})
+    for (auto [rows, classes] : std::vector<std::pair<int64_t, int64_t>>{
+             {0, 10}, {1, 1}, {128, 10}, {3001, 10}, {31, 2}, {17, 16}, {33, 47}, {64, 1000}, {5, 8192}})
       for (double range : {3.0, 40.0}) {
         Data data(rows, classes, dtype);
         data.logits.randomize(random, -range, range);
-        for (int64_t r = 0; r < rows; ++r) data.labels.set_integer(r, random.below(std::min<int64_t>(classes, dtype == POLLUX_UINT8 ? 256 : classes)));
+        for (int64_t r = 0; r < rows; ++r)
+          data.labels.set_integer(r, random.below(std::min<int64_t>(classes, dtype == POLLUX_UINT8 ? 256 : classes)));
         CHECK(data.forward().code == POLLUX_OK);
         std::vector<double> loss, sums;
         for (int64_t r = 0; r < rows; ++r) {
@@ -43,12 +48,15 @@ TEST(crossentropy_and_its_gradient) {
 
         Array dloss(POLLUX_FLOAT32, {rows}), gradient(POLLUX_FLOAT32, {rows, classes});
         dloss.randomize(random);
-        CHECK(run({"crossEntropyGrad", {&dloss, &data.logits, &data.labels, &data.log_sum}, {&gradient}}).code == POLLUX_OK);
+        CHECK(run({"crossEntropyGrad", {&dloss, &data.logits, &data.labels, &data.log_sum}, {&gradient}}).code ==
+              POLLUX_OK);
         for (int64_t i = 0; i < gradient.count(); ++i) {
           const int64_t r = i / classes;
-          const double p = std::exp(data.logits.get(i) - sums[size_t(r)]), hot = i % classes == data.labels.get_integer(r);
+          const double p = std::exp(data.logits.get(i) - sums[size_t(r)]),
+                       hot = i % classes == data.labels.get_integer(r);
           // The rounding of logSumExp (2 ulp of it) becomes a relative error of p.
-          const double tolerance = ulp * std::fabs(dloss.get(r)) * (p * (4 + 2 * std::fabs(sums[size_t(r)]) + range) + 2 * std::fabs(p - hot));
+          const double tolerance = ulp * std::fabs(dloss.get(r)) *
+                                   (p * (4 + 2 * std::fabs(sums[size_t(r)]) + range) + 2 * std::fabs(p - hot));
           CHECK(std::fabs(gradient.get(i) - (p - hot) * dloss.get(r)) <= tolerance + 1e-37);
         }
         run({"crossEntropyGrad", {&dloss, &data.logits, &data.labels, &data.log_sum}, {&data.logits}});  // in place
@@ -67,7 +75,8 @@ TEST(crossentropy_of_large_logits_keeps_its_digits) {
 
 TEST(crossentropy_names_the_first_label_out_of_range) {
   for (int32_t dtype : {POLLUX_INT32, POLLUX_INT64, POLLUX_UINT8})
-    for (int64_t bad : {int64_t(10), dtype == POLLUX_UINT8 ? int64_t(255) : int64_t(-1), dtype == POLLUX_INT64 ? int64_t(1) << 40 : int64_t(11)}) {
+    for (int64_t bad : {int64_t(10), dtype == POLLUX_UINT8 ? int64_t(255) : int64_t(-1),
+                        dtype == POLLUX_INT64 ? int64_t(1) << 40 : int64_t(11)}) {
       Random random;
       const int64_t rows = 10007;
       Data data(rows, 10, dtype);
@@ -91,7 +100,8 @@ TEST(crossentropy_of_rows_without_a_probability) {
   data.logits.fill([](int64_t i) { return i < 5 ? -INFINITY : i == 7 ? double(NAN) : 1.0; });
   for (int64_t r = 0; r < 3; ++r) data.labels.set_integer(r, 1);
   data.forward();
-  CHECK(std::isnan(data.loss.get(0)) && std::isnan(data.loss.get(1)) && std::fabs(data.loss.get(2) - std::log(5)) < 1e-6);
+  CHECK(std::isnan(data.loss.get(0)) && std::isnan(data.loss.get(1)) &&
+        std::fabs(data.loss.get(2) - std::log(5)) < 1e-6);
 }
 
 TEST(bench_crossentropy) {
@@ -102,8 +112,10 @@ TEST(bench_crossentropy) {
     Runner forward({"crossEntropy", {&data.logits, &data.labels}, {&data.loss, &data.log_sum}});
     forward();
     Runner backward({"crossEntropyGrad", {&dloss, &data.logits, &data.labels, &data.log_sum}, {&gradient}});
-    const double f = fastest([&] { forward(2); }), b = fastest([&] { backward(2); }), bytes = 4.0 * double(rows * classes);
-    std::printf("crossEntropy [%lld, %lld] on 2 threads: %.1f us, %.1f GB/s; gradient %.1f us, %.1f GB/s\n", static_cast<long long>(rows),
-                static_cast<long long>(classes), f * 1e6, bytes / f / 1e9, b * 1e6, 2 * bytes / b / 1e9);
+    const double f = fastest([&] { forward(2); }), b = fastest([&] { backward(2); }),
+                 bytes = 4.0 * double(rows * classes);
+    std::printf("crossEntropy [%lld, %lld] on 2 threads: %.1f us, %.1f GB/s; gradient %.1f us, %.1f GB/s\n",
+                static_cast<long long>(rows), static_cast<long long>(classes), f * 1e6, bytes / f / 1e9, b * 1e6,
+                2 * bytes / b / 1e9);
   }
 }

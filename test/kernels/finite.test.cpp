@@ -1,7 +1,7 @@
 // checkFinite: the first offending element, whatever the threads, and nothing where all is finite.
-#include "check.h"
-
 #include <limits>
+
+#include "check.h"
 
 using namespace check;
 
@@ -54,6 +54,6 @@ TEST(bench_finite) {
       for (int k = 0; k < 64; ++k) sums[k] += from[i + k];
     sink = sums[0] + sums[63];
   });
-  std::printf("checkFinite, 200 MB, GB/s: %.1f on 1 thread, %.1f on 2; a plain sum on 1 thread %.1f\n", 4e-9 * double(n) / once,
-              4e-9 * double(n) / twice, 4e-9 * double(n) / raw);
+  std::printf("checkFinite, 200 MB, GB/s: %.1f on 1 thread, %.1f on 2; a plain sum on 1 thread %.1f\n",
+              4e-9 * double(n) / once, 4e-9 * double(n) / twice, 4e-9 * double(n) / raw);
 }

@@ -1,7 +1,8 @@
-// Trajectories of 20 steps against float64, in place and apart; and the speed of AdamW beside a loop that only moves bytes.
-#include "check.h"
-
+// Trajectories of 20 steps against float64, in place and apart; and the speed of AdamW beside a loop that only moves
+// bytes.
 #include <thread>
+
+#include "check.h"
 
 using namespace check;
 
@@ -17,10 +18,14 @@ Array number(double value) {
 }
 
 /// The same gradients for the kernel and the reference.
-double gradient(int64_t i, int step) { return float(std::sin(0.7 * double(i) + step) + 0.1 * double(i % 7)); }
+double gradient(int64_t i, int step) {
+  return float(std::sin(0.7 * double(i) + step) + 0.1 * double(i % 7));
+}
 
 /// float32 of a double, as the kernel gets its scalars.
-double f32(double value) { return float(value); }
+double f32(double value) {
+  return float(value);
+}
 
 struct Sgd {
   double momentum, dampening, weight_decay;
@@ -45,8 +50,10 @@ struct Adam {
 /// PyTorch's Adam and AdamW in float64.
 void reference_step(const Adam& a, int step, double g, double& p, double& m, double& v) {
   g *= scale;
-  if (a.decoupled) p *= 1 - f32(learning_rate) * a.weight_decay;
-  else g += a.weight_decay * p;
+  if (a.decoupled)
+    p *= 1 - f32(learning_rate) * a.weight_decay;
+  else
+    g += a.weight_decay * p;
   m = a.beta1 * m + (1 - a.beta1) * g;
   v = a.beta2 * v + (1 - a.beta2) * g * g;
   const double bias1 = 1 - std::pow(a.beta1, step), bias2 = 1 - std::pow(a.beta2, step);
@@ -58,11 +65,13 @@ const std::vector<int64_t> sizes = {0, 1, 15, 17, 1000, 40009};
 }  // namespace
 
 TEST(optimizer_sgd_trajectory) {
-  for (const Sgd& s : {Sgd{0, 0, 0, false}, Sgd{0, 0, 0.1, false}, Sgd{0.9, 0, 0, false}, Sgd{0.9, 0.3, 0.01, false}, Sgd{0.9, 0, 0.01, true}})
+  for (const Sgd& s : {Sgd{0, 0, 0, false}, Sgd{0, 0, 0.1, false}, Sgd{0.9, 0, 0, false}, Sgd{0.9, 0.3, 0.01, false},
+                       Sgd{0.9, 0, 0.01, true}})
     for (int64_t n : sizes)
       for (bool in_place : {true, false}) {
         const int64_t held = s.momentum != 0 ? n : 0;
-        Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), buffer(POLLUX_FLOAT32, {held}), new_p(POLLUX_FLOAT32, {n}), new_buffer(POLLUX_FLOAT32, {held});
+        Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), buffer(POLLUX_FLOAT32, {held}),
+            new_p(POLLUX_FLOAT32, {n}), new_buffer(POLLUX_FLOAT32, {held});
         Array rate = number(learning_rate), factor = number(scale);
         Random random;
         p.randomize(random);
@@ -71,8 +80,13 @@ TEST(optimizer_sgd_trajectory) {
         for (int step = 1; step <= 20; ++step) {
           g.fill([&](int64_t i) { return gradient(i, step); });
           Array count = number(step);
-          Step update = {"sgdUpdate", {&p, &g, &buffer, &rate, &count, &factor}, {&p, &buffer},
-                         {{"momentum", s.momentum}, {"dampening", s.dampening}, {"nesterov", double(s.nesterov)}, {"weightDecay", s.weight_decay}}};
+          Step update = {"sgdUpdate",
+                         {&p, &g, &buffer, &rate, &count, &factor},
+                         {&p, &buffer},
+                         {{"momentum", s.momentum},
+                          {"dampening", s.dampening},
+                          {"nesterov", double(s.nesterov)},
+                          {"weightDecay", s.weight_decay}}};
           if (!in_place) update.outputs = {&new_p, &new_buffer};
           run(update);
           if (!in_place) {
@@ -80,7 +94,8 @@ TEST(optimizer_sgd_trajectory) {
             buffer.fill([&](int64_t i) { return new_buffer.get(i); });
           }
           double unused = 0;
-          for (int64_t i = 0; i < n; ++i) reference_step(s, step, g.get(i), exact[size_t(i)], held ? exact_buffer[size_t(i)] : unused);
+          for (int64_t i = 0; i < n; ++i)
+            reference_step(s, step, g.get(i), exact[size_t(i)], held ? exact_buffer[size_t(i)] : unused);
           // Each step adds a few roundings of p and of the buffer (at most 10 here) times the rate.
           COMPARE(p, exact, step * ulp, step * ulp);
           COMPARE(buffer, exact_buffer, 4 * ulp, 20 * ulp);
@@ -89,7 +104,8 @@ TEST(optimizer_sgd_trajectory) {
 }
 
 TEST(optimizer_adam_trajectory) {
-  for (const Adam& a : {Adam{0.9, 0.999, 1e-8, 0, false}, Adam{0.8, 0.99, 1e-6, 0.05, false}, Adam{0.9, 0.999, 1e-8, 0.05, true}})
+  for (const Adam& a :
+       {Adam{0.9, 0.999, 1e-8, 0, false}, Adam{0.8, 0.99, 1e-6, 0.05, false}, Adam{0.9, 0.999, 1e-8, 0.05, true}})
     for (int64_t n : sizes)
       for (bool in_place : {true, false}) {
         Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), m(POLLUX_FLOAT32, {n}), v(POLLUX_FLOAT32, {n});
@@ -103,8 +119,14 @@ TEST(optimizer_adam_trajectory) {
         for (int step = 1; step <= 20; ++step) {
           g.fill([&](int64_t i) { return gradient(i, step); });
           Array count = number(step);
-          Step update = {"adamUpdate", {&p, &g, &m, &v, &rate, &count, &factor}, {&p, &m, &v},
-                         {{"beta1", a.beta1}, {"beta2", a.beta2}, {"epsilon", a.epsilon}, {"weightDecay", a.weight_decay}, {"decoupled", double(a.decoupled)}}};
+          Step update = {"adamUpdate",
+                         {&p, &g, &m, &v, &rate, &count, &factor},
+                         {&p, &m, &v},
+                         {{"beta1", a.beta1},
+                          {"beta2", a.beta2},
+                          {"epsilon", a.epsilon},
+                          {"weightDecay", a.weight_decay},
+                          {"decoupled", double(a.decoupled)}}};
           if (!in_place) update.outputs = {&new_p, &new_m, &new_v};
           run(update);
           if (!in_place) {
@@ -112,7 +134,8 @@ TEST(optimizer_adam_trajectory) {
             m.fill([&](int64_t i) { return new_m.get(i); });
             v.fill([&](int64_t i) { return new_v.get(i); });
           }
-          for (int64_t i = 0; i < n; ++i) reference_step(a, step, g.get(i), exact[size_t(i)], exact_m[size_t(i)], exact_v[size_t(i)]);
+          for (int64_t i = 0; i < n; ++i)
+            reference_step(a, step, g.get(i), exact[size_t(i)], exact_m[size_t(i)], exact_v[size_t(i)]);
           COMPARE(p, exact, step * ulp, step * ulp);
           COMPARE(m, exact_m, 4 * ulp, 4 * ulp);
           COMPARE(v, exact_v, 8 * ulp, 2 * ulp);
@@ -126,7 +149,9 @@ TEST(optimizer_tiny_gradients_and_zero_state) {
   g.set(1, 1e-20);
   g.set(2, 1e-6);
   Array rate = number(learning_rate), count = number(1), factor = number(1);
-  run({"adamUpdate", {&p, &g, &m, &v, &rate, &count, &factor}, {&p, &m, &v},
+  run({"adamUpdate",
+       {&p, &g, &m, &v, &rate, &count, &factor},
+       {&p, &m, &v},
        {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weightDecay", 0.0}, {"decoupled", 0.0}}});
   // Without state and gradient nothing moves; 1e-20 squared is no float, so epsilon alone divides.
   const std::vector<double> expected = {0, -0.01 * 1e-20 / 1e-8, -0.01 * 1e-6 / (1e-6 + 1e-8)};
@@ -151,21 +176,28 @@ TEST(bench_optimizer) {
   Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), m(POLLUX_FLOAT32, {n}), v(POLLUX_FLOAT32, {n});
   for (Array* a : {&p, &g, &m, &v}) std::memset(a->data(), 0, size_t(n) * 4);
   Array rate = number(1e-3), count = number(2), factor = number(1);
-  Runner adam({"adamUpdate", {&p, &g, &m, &v, &rate, &count, &factor}, {&p, &m, &v},
+  Runner adam({"adamUpdate",
+               {&p, &g, &m, &v, &rate, &count, &factor},
+               {&p, &m, &v},
                {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weightDecay", 0.01}, {"decoupled", 1.0}}});
   Runner sgd({"sgdUpdate", {&p, &g, &m, &rate, &count, &factor}, {&p, &m}, {{"momentum", 0.9}}});
   const auto data = [](Array& a) { return static_cast<float*>(a.data()); };
   double stream = 1e9, update = 1e9, momentum = 1e9;
   for (int repeat = 0; repeat < 5; ++repeat) {  // interleaved, so that both see the same machine
-    stream = std::min(stream, fastest([&] {
-      std::thread other([&] { move_bytes(data(p), data(g), data(m), data(v), n / 2, n); });
-      move_bytes(data(p), data(g), data(m), data(v), 0, n / 2);
-      other.join();
-    }, 2));
+    stream =
+        std::min(stream, fastest(
+                             [&] {
+                               std::thread other([&] { move_bytes(data(p), data(g), data(m), data(v), n / 2, n); });
+                               move_bytes(data(p), data(g), data(m), data(v), 0, n / 2);
+                               other.join();
+                             },
+                             2));
     for (Array* a : {&p, &m, &v}) std::memset(a->data(), 0, size_t(n) * 4);
     update = std::min(update, fastest([&] { adam(2); }, 2));
     momentum = std::min(momentum, fastest([&] { sgd(2); }, 2));
   }
-  std::printf("50 M parameters on 2 threads: stream of 4 reads and 3 writes %.1f GB/s, AdamW %.1f GB/s (%.0f %%), SGD with momentum %.1f GB/s\n",
-              28e-9 * double(n) / stream, 28e-9 * double(n) / update, 100 * stream / update, 20e-9 * double(n) / momentum);
+  std::printf(
+      "50 M parameters on 2 threads: stream of 4 reads and 3 writes %.1f GB/s, AdamW %.1f GB/s (%.0f %%), SGD with "
+      "momentum %.1f GB/s\n",
+      28e-9 * double(n) / stream, 28e-9 * double(n) / update, 100 * stream / update, 20e-9 * double(n) / momentum);
 }

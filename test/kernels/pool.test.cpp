@@ -27,9 +27,11 @@ struct Case {
         for (int64_t j = 0; j < columns(); ++j)
           for (int64_t c = 0; c < channels; ++c)
             for (int64_t place = 0; place < window[0] * window[1]; ++place) {
-              const int64_t h = i * stride[0] - padding[0] + place / window[1], w = j * stride[1] - padding[2] + place % window[1];
+              const int64_t h = i * stride[0] - padding[0] + place / window[1],
+                            w = j * stride[1] - padding[2] + place % window[1];
               const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-              visit(((n * rows() + i) * columns() + j) * channels + c, inside ? ((n * height + h) * width + w) * channels + c : -1, place);
+              visit(((n * rows() + i) * columns() + j) * channels + c,
+                    inside ? ((n * height + h) * width + w) * channels + c : -1, place);
             }
   }
 };
@@ -57,7 +59,8 @@ TEST(pool_max_and_its_gradients) {
     pool.for_each_place([&](int64_t output, int64_t element, int64_t at) {
       if (element < 0) return;
       const size_t o = size_t(output);
-      if (source[o] < 0 || x.get(element) > most[o]) most[o] = x.get(element), place[o] = double(at), source[o] = double(element);
+      if (source[o] < 0 || x.get(element) > most[o])
+        most[o] = x.get(element), place[o] = double(at), source[o] = double(element);
     });
     COMPARE(y, most, 0, 0);
     COMPARE(index, place, 0, 0);
@@ -80,7 +83,8 @@ TEST(pool_max_and_its_gradients) {
 TEST(pool_max_of_nan_and_infinity) {
   const Case pool = {1, 2, 6, 19, {2, 2}, {2, 2}, {0, 0, 0, 0}};
   Array x(POLLUX_FLOAT32, pool.image()), y(POLLUX_FLOAT32, pool.pooled()), index(POLLUX_UINT8, pool.pooled());
-  const double values[2][6] = {{-INFINITY, -INFINITY, 1, NAN, INFINITY, 3}, {-INFINITY, -INFINITY, NAN, 5, INFINITY, 2}};
+  const double values[2][6] = {{-INFINITY, -INFINITY, 1, NAN, INFINITY, 3},
+                               {-INFINITY, -INFINITY, NAN, 5, INFINITY, 2}};
   x.fill([&](int64_t i) { return values[i / 19 / 6][i / 19 % 6]; });
   run({"maxPool2d", {&x}, {&y, &index}, pool.attributes()});
   const double most[3] = {-INFINITY, NAN, INFINITY}, places[3] = {0, 1, 0};
@@ -105,7 +109,8 @@ TEST(pool_average_and_its_gradient) {
   Random random;
   for (const Case& pool : cases)
     for (bool count_padding : {true, false}) {
-      Array x(POLLUX_FLOAT32, pool.image()), y(POLLUX_FLOAT32, pool.pooled()), dy(POLLUX_FLOAT32, pool.pooled()), dx(POLLUX_FLOAT32, pool.image());
+      Array x(POLLUX_FLOAT32, pool.image()), y(POLLUX_FLOAT32, pool.pooled()), dy(POLLUX_FLOAT32, pool.pooled()),
+          dx(POLLUX_FLOAT32, pool.image());
       x.randomize(random);
       dy.randomize(random);
       run({"avgPool2d", {&x}, {&y}, pool.attributes(count_padding)});
@@ -128,10 +133,12 @@ TEST(bench_pool) {
   const Case pool = {128, 26, 26, 32, {2, 2}, {2, 2}, {0, 0, 0, 0}};
   Array x(POLLUX_FLOAT32, pool.image()), y(POLLUX_FLOAT32, pool.pooled()), index(POLLUX_UINT8, pool.pooled());
   std::memset(x.data(), 0, size_t(x.count() * 4));
-  Runner most({"maxPool2d", {&x}, {&y, &index}, pool.attributes()}), back({"maxPool2dGrad", {&y, &index}, {&x}, pool.attributes()});
-  Runner average({"avgPool2d", {&x}, {&y}, pool.attributes()}), average_back({"avgPool2dGrad", {&y}, {&x}, pool.attributes()});
+  Runner most({"maxPool2d", {&x}, {&y, &index}, pool.attributes()}),
+      back({"maxPool2dGrad", {&y, &index}, {&x}, pool.attributes()});
+  Runner average({"avgPool2d", {&x}, {&y}, pool.attributes()}),
+      average_back({"avgPool2dGrad", {&y}, {&x}, pool.attributes()});
   const double bytes = 4.0 * double(x.count() + y.count());
   const auto rate = [&](Runner& runner) { return bytes / fastest([&] { runner(2); }) / 1e9; };
-  std::printf("pool 2x2, 128x26x26x32, GB/s: max %.1f, its gradient %.1f, average %.1f, its gradient %.1f\n", rate(most), rate(back), rate(average),
-              rate(average_back));
+  std::printf("pool 2x2, 128x26x26x32, GB/s: max %.1f, its gradient %.1f, average %.1f, its gradient %.1f\n",
+              rate(most), rate(back), rate(average), rate(average_back));
 }

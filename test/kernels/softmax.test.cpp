@@ -21,8 +21,9 @@ std::vector<double> reference(const Array& x, int64_t columns, bool logarithm) {
   return y;
 }
 
-const std::vector<std::vector<int64_t>> shapes = {{0, 5}, {3, 0}, {1, 1}, {7, 1}, {5, 2}, {129, 10}, {64, 16}, {33, 17}, {3, 11, 37},
-                                                  {5, 1000}, {3, 1031}, {4, 8192}, {2, 100003}, {3001, 10}};
+const std::vector<std::vector<int64_t>> shapes = {{0, 5},    {3, 0},    {1, 1},      {7, 1},      {5, 2},
+                                                  {129, 10}, {64, 16},  {33, 17},    {3, 11, 37}, {5, 1000},
+                                                  {3, 1031}, {4, 8192}, {2, 100003}, {3001, 10}};
 
 }  // namespace
 
@@ -47,16 +48,17 @@ TEST(softmax_of_extreme_rows) {
     Array x(POLLUX_FLOAT32, {5, columns}), y(POLLUX_FLOAT32, {5, columns}), log_y(POLLUX_FLOAT32, {5, columns});
     x.fill([&](int64_t i) -> double {
       const int64_t row = i / columns, column = i % columns;
-      if (row == 0) return -INFINITY;                                // NaN, as PyTorch
-      if (row == 1) return column == 1 ? 5.0 : -INFINITY;            // one hot
-      if (row == 2) return column == 2 ? double(NAN) : 1.0;          // NaN
-      if (row == 3) return column == 0 ? 1e38 : -1e38;               // one hot
-      return column == 1 ? double(INFINITY) : 0.0;                   // NaN
+      if (row == 0) return -INFINITY;                        // NaN, as PyTorch
+      if (row == 1) return column == 1 ? 5.0 : -INFINITY;    // one hot
+      if (row == 2) return column == 2 ? double(NAN) : 1.0;  // NaN
+      if (row == 3) return column == 0 ? 1e38 : -1e38;       // one hot
+      return column == 1 ? double(INFINITY) : 0.0;           // NaN
     });
     run({"softmax", {&x}, {&y}});
     run({"logSoftmax", {&x}, {&log_y}});
     for (int64_t c = 0; c < columns; ++c) {
-      for (int64_t row : {0, 2}) CHECK(std::isnan(y.get(row * columns + c)) && std::isnan(log_y.get(row * columns + c)));
+      for (int64_t row : {0, 2})
+        CHECK(std::isnan(y.get(row * columns + c)) && std::isnan(log_y.get(row * columns + c)));
       CHECK(y.get(columns + c) == (c == 1));
       CHECK(log_y.get(columns + c) == (c == 1 ? 0 : -INFINITY));
       CHECK(y.get(3 * columns + c) == (c == 0));
@@ -89,7 +91,8 @@ TEST(softmax_gradients) {
       // The dot product's rounding scales with y, the sum's with the root of the row's length.
       for (int64_t i = row * columns; i < (row + 1) * columns; ++i) {
         CHECK(std::fabs(dx.get(i) - expected[size_t(i)]) <= 4 * ulp * y.get(i));
-        CHECK(std::fabs(log_dx.get(i) - log_expected[size_t(i)]) <= ulp * (2 + 8 * largest * std::sqrt(double(columns))));
+        CHECK(std::fabs(log_dx.get(i) - log_expected[size_t(i)]) <=
+              ulp * (2 + 8 * largest * std::sqrt(double(columns))));
       }
     }
   }
@@ -103,8 +106,9 @@ TEST(bench_softmax) {
     Runner forward({"softmax", {&x}, {&y}}), logarithm({"logSoftmax", {&x}, {&y}});
     const double bytes = 8.0 * double(x.count());
     const double copy = fastest([&] { std::memcpy(y.data(), x.data(), size_t(x.count() * 4)); });
-    std::printf("softmax [%lld, %lld], GB/s: %.1f on 1 thread, %.1f on 2, logSoftmax %.1f on 2; memcpy on 1 thread %.1f\n",
-                static_cast<long long>(shape[0]), static_cast<long long>(shape[1]), bytes / fastest([&] { forward(1); }) / 1e9,
-                bytes / fastest([&] { forward(2); }) / 1e9, bytes / fastest([&] { logarithm(2); }) / 1e9, bytes / copy / 1e9);
+    std::printf(
+        "softmax [%lld, %lld], GB/s: %.1f on 1 thread, %.1f on 2, logSoftmax %.1f on 2; memcpy on 1 thread %.1f\n",
+        static_cast<long long>(shape[0]), static_cast<long long>(shape[1]), bytes / fastest([&] { forward(1); }) / 1e9,
+        bytes / fastest([&] { forward(2); }) / 1e9, bytes / fastest([&] { logarithm(2); }) / 1e9, bytes / copy / 1e9);
   }
 }

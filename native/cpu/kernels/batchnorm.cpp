@@ -15,7 +15,8 @@ struct BatchNormParameters {
 };
 
 /// Count, mean and sum of squared deviations of a set, grown by another set.
-inline void merge(double count, double& mean, double& squares, double other_count, double other_mean, double other_squares) {
+inline void merge(double count, double& mean, double& squares, double other_count, double other_mean,
+                  double other_squares) {
   const double delta = other_mean - mean, share = other_count / (count + other_count);
   mean += delta * share;
   squares += other_squares + delta * delta * share * count;
@@ -58,9 +59,11 @@ void block_moments(const float* x, int64_t stride, const Block& block, float* me
 void chunk_moments(const WideView& view, const float* x, int64_t begin, int64_t end, double* means, double* squares) {
   for_each_block(view, begin, end, [&](auto vectors, const Block& block) {
     float mean[max_vectors * lanes], residue[max_vectors * lanes], square[max_vectors * lanes];
-    block_moments<vectors.count>(x + block.row * view.columns + block.column, view.columns, block, mean, residue, square);
+    block_moments<vectors.count>(x + block.row * view.columns + block.column, view.columns, block, mean, residue,
+                                 square);
     // The float mean is off by a rounding; the sum of the deviations from it, ideally zero, mends it.
-    const double before = static_cast<double>(block.row - begin), count = static_cast<double>(block.rows), share = 1 / count;
+    const double before = static_cast<double>(block.row - begin), count = static_cast<double>(block.rows),
+                 share = 1 / count;
     for (int64_t c = 0; c < block.width; ++c) {
       double& so_far = means[block.column + c];
       double& squares_so_far = squares[block.column + c];
@@ -109,10 +112,12 @@ void run_forward(const Prepared& prepared, const RunContext& context) {
   fold_moments(view, x, partial, mean, squares);
   for (int64_t c = 0; c < view.channels; ++c) {
     const double variance = view.rows ? squares[c] / static_cast<double>(view.rows) : 0;
+    const double factor = scale[c] / ::sqrt(variance + epsilon);
     mean_out[c] = wide_mean[c] = static_cast<float>(mean[c]);
     variance_out[c] = static_cast<float>(variance);
-    wide_factor[c] = static_cast<float>(scale[c] / ::sqrt(variance + epsilon));
-    wide_shift[c] = shift[c];
+    wide_factor[c] = static_cast<float>(factor);
+    // What the rounding of the mean lost goes into the shift: it matters where the mean is far from zero.
+    wide_shift[c] = static_cast<float>(shift[c] - (mean[c] - wide_mean[c]) * factor);
   }
   widen(view, wide_mean);
   widen(view, wide_factor);
@@ -134,7 +139,8 @@ void run_forward(const Prepared& prepared, const RunContext& context) {
 
 /// Of the columns of a block: sums of dy and of dy * (x - mean).
 template <int vectors>
-void block_products(const float* dy, const float* x, const float* mean, int64_t stride, const Block& block, float* sums, float* products) {
+void block_products(const float* dy, const float* x, const float* mean, int64_t stride, const Block& block, float* sums,
+                    float* products) {
   const auto count = [&](int k) { return k == vectors - 1 ? block.tail : lanes; };
   Floats centre[vectors];
   for (int k = 0; k < vectors; ++k) centre[k] = load_some(mean + k * lanes, count(k));
@@ -156,9 +162,10 @@ void block_products(const float* dy, const float* x, const float* mean, int64_t 
   product_sums.store_to(products);
 }
 
-/// Sums of dy and of dy * (x - mean) of every wide column over rows [begin, end): blocks in float, their sums in double.
-void chunk_products(const WideView& view, const float* dy, const float* x, const float* mean, int64_t begin, int64_t end,
-                    double* sums, double* products) {
+/// Sums of dy and of dy * (x - mean) of every wide column over rows [begin, end): blocks in float, their sums in
+/// double.
+void chunk_products(const WideView& view, const float* dy, const float* x, const float* mean, int64_t begin,
+                    int64_t end, double* sums, double* products) {
   for_each_block(view, begin, end, [&](auto vectors, const Block& block) {
     float sum[max_vectors * lanes], product[max_vectors * lanes];
     const int64_t at = block.row * view.columns + block.column;
@@ -196,7 +203,8 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
   widen(view, wide_mean);
   parallel(context, view.chunks.count, [&, &view = view](int64_t chunk) {
     double* chunk_sums = partial + chunk * 2 * columns;
-    chunk_products(view, dy, x, wide_mean, view.chunks.begin(chunk), view.chunks.end(chunk), chunk_sums, chunk_sums + columns);
+    chunk_products(view, dy, x, wide_mean, view.chunks.begin(chunk), view.chunks.end(chunk), chunk_sums,
+                   chunk_sums + columns);
   });
 
   for (int64_t c = 0; c < channels; ++c) sums[c] = products[c] = 0;
@@ -231,7 +239,8 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
     for_each_wide_row(view, chunks, chunks.count - 1 - i, [&](int64_t first, int64_t count) {
       for_each_vector(count, [=](int64_t j, int n) {
         const Floats centred = load_some(x + first + j, n) - load_some(wide_mean + j, n);
-        const Floats g = load_some(dy + first + j, n) - load_some(wide_constant + j, n) - centred * load_some(wide_slope + j, n);
+        const Floats g =
+            load_some(dy + first + j, n) - load_some(wide_constant + j, n) - centred * load_some(wide_slope + j, n);
         store_some(dx + first + j, g * load_some(wide_factor + j, n), n);
       });
     });
@@ -246,8 +255,9 @@ PolluxResult prepare_norm(const PolluxStep& step, Prepared* prepared) {
   parameter->epsilon = number(step, "epsilon", 1e-5);
   const WideView& view = parameter->view;
   // Moments of the chunks and of the channels, then up to four wide rows of factors.
-  prepared->scratch_bytes = static_cast<uint64_t>(view.chunks.count * 2 * view.columns + 2 * view.channels) * sizeof(double) +
-                            static_cast<uint64_t>(4 * view.columns) * sizeof(float);
+  prepared->scratch_bytes =
+      static_cast<uint64_t>(view.chunks.count * 2 * view.columns + 2 * view.channels) * sizeof(double) +
+      static_cast<uint64_t>(4 * view.columns) * sizeof(float);
   prepared->run = run;
   return POLLUX_SUCCESS;
 }

@@ -1,8 +1,8 @@
 // How batch norm looks at x [..., C]: as a matrix of few wide rows, cut into chunks.
 //
 // With few channels, or a number of them that does not fill whole vectors, `group` consecutive rows are joined into one
-// wide row, so that every vector is full: column j of a wide row belongs to channel j % C. Statistics are taken per wide
-// column and folded to channels at the end. The last rows, too few for a wide row, make a shorter one.
+// wide row, so that every vector is full: column j of a wide row belongs to channel j % C. Statistics are taken per
+// wide column and folded to channels at the end. The last rows, too few for a wide row, make a shorter one.
 #pragma once
 #include "../kernel.h"
 #include "../simd.h"
@@ -73,8 +73,8 @@ struct Totals {
   }
 };
 
-/// A block of a tile: `rows` rows from `row` on, of the `width` columns from `column` on. The last of the tile's vectors
-/// has `tail` lanes.
+/// A block of a tile: `rows` rows from `row` on, of the `width` columns from `column` on. The last of the tile's
+/// vectors has `tail` lanes.
 struct Block {
   int64_t row, rows, column, width;
   int tail;
@@ -90,12 +90,20 @@ inline void for_each_block(const WideView& view, int64_t begin, int64_t end, con
       const int64_t left = view.columns - column;
       const int vectors = left >= max_vectors * lanes ? max_vectors : left >= 4 * lanes ? 4 : left >= 2 * lanes ? 2 : 1;
       const int64_t width = min64(left, vectors * lanes);
-      const Block block = {row, min64(block_rows, end - row), column, width, static_cast<int>(width - (vectors - 1) * lanes)};
+      const Block block = {row, min64(block_rows, end - row), column, width,
+                           static_cast<int>(width - (vectors - 1) * lanes)};
       switch (vectors) {
-        case 8: body(Vectors<max_vectors>{}, block); break;
-        case 4: body(Vectors<4>{}, block); break;
-        case 2: body(Vectors<2>{}, block); break;
-        default: body(Vectors<1>{}, block);
+        case 8:
+          body(Vectors<max_vectors>{}, block);
+          break;
+        case 4:
+          body(Vectors<4>{}, block);
+          break;
+        case 2:
+          body(Vectors<2>{}, block);
+          break;
+        default:
+          body(Vectors<1>{}, block);
       }
       column += width;
     }

@@ -12,9 +12,12 @@ struct CrossEntropyParameters {
 
 inline int64_t read_label(const void* labels, int32_t dtype, int64_t row) {
   switch (dtype) {
-    case POLLUX_INT32: return static_cast<const int32_t*>(labels)[row];
-    case POLLUX_INT64: return static_cast<const int64_t*>(labels)[row];
-    default: return static_cast<const uint8_t*>(labels)[row];
+    case POLLUX_INT32:
+      return static_cast<const int32_t*>(labels)[row];
+    case POLLUX_INT64:
+      return static_cast<const int64_t*>(labels)[row];
+    default:
+      return static_cast<const uint8_t*>(labels)[row];
   }
 }
 
@@ -41,7 +44,8 @@ void run_cross_entropy(const Prepared& prepared, const RunContext& context) {
       const float* x = logits + row * classes;
       const float most = row_maximum(x, classes);
       const Floats shift = broadcast(most);
-      const float log_sum = ::logf(row_sum(classes, [=](int64_t i, int n) { return exp(load_some(x + i, n) - shift); }));
+      const float log_sum =
+          ::logf(row_sum(classes, [=](int64_t i, int n) { return exp(load_some(x + i, n) - shift); }));
       const int64_t label = checked_label(prepared, context, labels, row);
       loss[row] = label < 0 ? 0 : log_sum - (x[label] - most);
       log_sum_exp[row] = most + log_sum;
@@ -69,7 +73,8 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
       }
       const float of_label = ::expm1f(x[label] - log_sum_exp[row]);  // read before dx, which may lie over the logits
       const Floats shift = broadcast(log_sum_exp[row]), factor = broadcast(dloss[row]);
-      for_each_vector(classes, [=](int64_t i, int n) { store_some(dx + i, exp(load_some(x + i, n) - shift) * factor, n); });
+      for_each_vector(classes,
+                      [=](int64_t i, int n) { store_some(dx + i, exp(load_some(x + i, n) - shift) * factor, n); });
       dx[label] = of_label * dloss[row];
     }
   });

@@ -1,7 +1,9 @@
-// Parameter updates in one pass over memory: SGD (with momentum and Nesterov's form), Adam and AdamW, by PyTorch's rules.
+// Parameter updates in one pass over memory: SGD (with momentum and Nesterov's form), Adam and AdamW, by PyTorch's
+// rules.
 //
 // The learning rate, the step and the gradient's scale are read on the device at run time, so that a plan is never
-// rebuilt for them. Outputs may be the inputs (the normal case) or other memory; elements are read before they are written.
+// rebuilt for them. Outputs may be the inputs (the normal case) or other memory; elements are read before they are
+// written.
 #include "../kernel.h"
 #include "../simd.h"
 
@@ -110,8 +112,8 @@ struct AdamParameters {
 /// The numbers of one run, every lane the same.
 struct AdamFactors {
   Floats scale, beta1, rest1, beta2, rest2, epsilon;
-  Floats decay;       ///< l2: weightDecay; decoupled: 1 - learningRate * weightDecay
-  Floats step_size;   ///< learningRate / (1 - beta1^step)
+  Floats decay;          ///< l2: weightDecay; decoupled: 1 - learningRate * weightDecay
+  Floats step_size;      ///< learningRate / (1 - beta1^step)
   Floats inverse_bias2;  ///< 1 / sqrt(1 - beta2^step)
 };
 
@@ -163,7 +165,8 @@ void run_adam(const Prepared& prepared, const RunContext& context) {
   float* new_v = output_data<float>(prepared, context, 2);
 
   const auto lane = [](double x) { return broadcast(static_cast<float>(x)); };
-  const double decay = parameter.decay == Decay::decoupled ? 1 - learning_rate * parameter.weight_decay : parameter.weight_decay;
+  const double decay =
+      parameter.decay == Decay::decoupled ? 1 - learning_rate * parameter.weight_decay : parameter.weight_decay;
   const AdamFactors factors = {broadcast(scale),
                                lane(parameter.beta1),
                                lane(1 - parameter.beta1),
@@ -189,15 +192,16 @@ PolluxResult prepare_adam(const PolluxStep& step, Prepared* prepared) {
   parameter->beta2 = number(step, "beta2");
   parameter->epsilon = number(step, "epsilon");
   parameter->weight_decay = number(step, "weightDecay");
-  parameter->decay = parameter->weight_decay == 0        ? Decay::none
+  parameter->decay = parameter->weight_decay == 0 ? Decay::none
                      : boolean(step, "decoupled") ? Decay::decoupled
-                                                         : Decay::l2;
+                                                  : Decay::l2;
   prepared->run = run_adam;
   return POLLUX_SUCCESS;
 }
 
 constexpr uint32_t float32 = dtype_bit(POLLUX_FLOAT32);
-const Kernel kernels[] = {{{"sgdUpdate", float32, 0, nullptr}, prepare_sgd}, {{"adamUpdate", float32, 0, nullptr}, prepare_adam}};
+const Kernel kernels[] = {{{"sgdUpdate", float32, 0, nullptr}, prepare_sgd},
+                          {{"adamUpdate", float32, 0, nullptr}, prepare_adam}};
 
 }  // namespace
 

@@ -44,7 +44,8 @@ struct PoolParameters {
 
 /// Rows of all images handed to a thread at once.
 inline Chunks pool_chunks(const PolluxOperand& written) {
-  return plan_chunks(written.shape[0] * written.shape[1], ceil_div(1 << 14, max64(1, written.shape[2] * written.shape[3])), 256);
+  return plan_chunks(written.shape[0] * written.shape[1],
+                     ceil_div(1 << 14, max64(1, written.shape[2] * written.shape[3])), 256);
 }
 
 inline PolluxResult prepare_pool(const PolluxStep& step, const PolluxOperand& image, const PolluxOperand& pooled,
@@ -63,11 +64,12 @@ inline PolluxResult prepare_pool(const PolluxStep& step, const PolluxOperand& im
   return POLLUX_SUCCESS;
 }
 
-/// Calls body(first element of the image, first of its output, row) for each row of a chunk; rows count over all images,
-/// `rows_per_image` being those of the side that is written.
+/// Calls body(first element of the image, first of its output, row) for each row of a chunk; rows count over all
+/// images, `rows_per_image` being those of the side that is written.
 template <typename Body>
 inline void for_each_pool_row(const PoolParameters& p, int64_t rows_per_image, int64_t chunk, const Body& body) {
-  const int64_t image_size = p.rows.size * p.columns.size * p.channels, pooled_size = p.rows.pooled * p.columns.pooled * p.channels;
+  const int64_t image_size = p.rows.size * p.columns.size * p.channels,
+                pooled_size = p.rows.pooled * p.columns.pooled * p.channels;
   for (int64_t row = p.chunks.begin(chunk); row < p.chunks.end(chunk); ++row) {
     const int64_t image = row / rows_per_image;
     body(image * image_size, image * pooled_size, row % rows_per_image);
@@ -80,7 +82,8 @@ inline void for_each_pool_row(const PoolParameters& p, int64_t rows_per_image, i
 template <typename Body>
 inline void for_each_apart(const PoolParameters& p, Range rows, float* row, const Body& body) {
   const auto clear = [&](int64_t begin, int64_t end) {
-    if (begin < end) memset(row + begin * p.channels, 0, static_cast<size_t>((end - begin) * p.channels) * sizeof(float));
+    if (begin < end)
+      memset(row + begin * p.channels, 0, static_cast<size_t>((end - begin) * p.channels) * sizeof(float));
   };
   int64_t done = 0;
   for (int64_t j = 0; j < p.columns.pooled && !rows.empty(); ++j) {

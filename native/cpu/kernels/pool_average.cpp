@@ -1,5 +1,5 @@
-// avgPool2d and its gradient. The divisor is the size of the window or, with countPadding false, the number of its places
-// inside the image.
+// avgPool2d and its gradient. The divisor is the size of the window or, with countPadding false, the number of its
+// places inside the image.
 #include "pool.h"
 
 namespace pollux {
@@ -7,7 +7,8 @@ namespace {
 
 /// What the sum over a window is divided by.
 inline float divisor(const PoolParameters& p, int64_t row, int64_t column) {
-  const int64_t places = p.count_padding ? p.rows.window * p.columns.window : p.rows.places(row).size() * p.columns.places(column).size();
+  const int64_t places =
+      p.count_padding ? p.rows.window * p.columns.window : p.rows.places(row).size() * p.columns.places(column).size();
   return static_cast<float>(places);
 }
 
@@ -95,7 +96,8 @@ PolluxResult prepare_gradient(const PolluxStep& step, Prepared* prepared) {
 }
 
 constexpr uint32_t float32 = dtype_bit(POLLUX_FLOAT32);
-const Kernel kernels[] = {{{"avgPool2d", float32, 0, nullptr}, prepare_average}, {{"avgPool2dGrad", float32, 0, nullptr}, prepare_gradient}};
+const Kernel kernels[] = {{{"avgPool2d", float32, 0, nullptr}, prepare_average},
+                          {{"avgPool2dGrad", float32, 0, nullptr}, prepare_gradient}};
 
 }  // namespace
 

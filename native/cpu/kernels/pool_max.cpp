@@ -9,9 +9,11 @@ namespace {
 /// The maximum over the places of a window inside the image, and the place of it: the first of equals, and, where
 /// `with_nan`, the first NaN before any number. x points at the corner of the window.
 template <bool with_nan>
-inline void max_window(const PoolParameters& p, const float* x, Range rows, Range columns, int n, Floats* most, Floats* place, Floats* sum) {
+inline void max_window(const PoolParameters& p, const float* x, Range rows, Range columns, int n, Floats* most,
+                       Floats* place, Floats* sum) {
   const int64_t image_row = p.columns.size * p.channels;
-  Floats best = broadcast(-INFINITY), where = broadcast(static_cast<float>(rows.begin * p.columns.window + columns.begin)), total = zero();
+  Floats best = broadcast(-INFINITY),
+         where = broadcast(static_cast<float>(rows.begin * p.columns.window + columns.begin)), total = zero();
   for (int64_t i = rows.begin; i < rows.end; ++i)
     for (int64_t j = columns.begin; j < columns.end; ++j) {
       const Floats value = load_some(x + i * image_row + j * p.channels, n);
@@ -26,7 +28,8 @@ inline void max_window(const PoolParameters& p, const float* x, Range rows, Rang
 }
 
 /// One output pixel.
-void max_pixel(const PoolParameters& p, const float* image, Range rows, Range columns, int64_t corner, float* y, uint8_t* index) {
+void max_pixel(const PoolParameters& p, const float* image, Range rows, Range columns, int64_t corner, float* y,
+               uint8_t* index) {
   if (rows.empty() || columns.empty()) {  // all padding
     for (int64_t c = 0; c < p.channels; ++c) y[c] = -INFINITY;
     memset(index, 0, static_cast<size_t>(p.channels));

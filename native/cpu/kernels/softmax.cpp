@@ -31,18 +31,17 @@ void log_softmax_row(const float* x, float* y, int64_t columns) {
 
 /// dx = y * (dy - sum(y * dy)).
 void softmax_gradient_row(const float* dy, const float* y, float* dx, int64_t columns) {
-  const Floats dot = broadcast(row_sum(columns, [=](int64_t i, int n) { return load_some(y + i, n) * load_some(dy + i, n); }));
-  for_each_vector(columns, [=](int64_t i, int n) {
-    store_some(dx + i, load_some(y + i, n) * (load_some(dy + i, n) - dot), n);
-  });
+  const Floats dot =
+      broadcast(row_sum(columns, [=](int64_t i, int n) { return load_some(y + i, n) * load_some(dy + i, n); }));
+  for_each_vector(columns,
+                  [=](int64_t i, int n) { store_some(dx + i, load_some(y + i, n) * (load_some(dy + i, n) - dot), n); });
 }
 
 /// dx = dy - exp(y) * sum(dy).
 void log_softmax_gradient_row(const float* dy, const float* y, float* dx, int64_t columns) {
   const Floats sum = broadcast(row_sum(columns, [=](int64_t i, int n) { return load_some(dy + i, n); }));
-  for_each_vector(columns, [=](int64_t i, int n) {
-    store_some(dx + i, load_some(dy + i, n) - exp(load_some(y + i, n)) * sum, n);
-  });
+  for_each_vector(
+      columns, [=](int64_t i, int n) { store_some(dx + i, load_some(dy + i, n) - exp(load_some(y + i, n)) * sum, n); });
 }
 
 template <void (*row)(const float*, float*, int64_t)>

@@ -13,7 +13,9 @@ inline Chunks row_chunks(int64_t rows, int64_t columns) {
 }
 
 /// The first `count` lanes of a, `other` in the rest.
-inline Floats first_of(Floats a, int count, Floats other) { return count == lanes ? a : select(first_lanes(count), a, other); }
+inline Floats first_of(Floats a, int count, Floats other) {
+  return count == lanes ? a : select(first_lanes(count), a, other);
+}
 
 /// The largest lane, found by halves.
 inline float largest_lane(Floats a) {
