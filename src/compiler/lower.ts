@@ -13,7 +13,7 @@ export function describeSources(step: Step): string {
   for (const node of step.sources) if (names.at(-1) !== node.op.name) names.push(node.op.name);
   const shown = (names.length > 6 ? [...names.slice(0, 5), `${names.length - 5} more`] : names).join('+');
   const isCopy = step.program?.instructions.length === 0;
-  return isCopy ? `copy${shown && ` of ${shown}`}` : shown || step.kernel;
+  return isCopy ? `copy${shown && ` (${shown})`}` : shown || step.kernel;
 }
 
 /** Where a step comes from: the module that built most of it, and its ops. */
