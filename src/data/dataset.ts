@@ -208,7 +208,7 @@ function describeSchema(schema: Schema): string {
     .join('; ');
 }
 
-/** Fisher-Yates in place, from the draws of `epoch`; yields every 16,384 places so that a caller may let others run. */
+/** Fisher-Yates in place, from the draws of `epoch`; yields every 4,096 places so that a caller may let others run. */
 export function* shuffle(order: Uint32Array, stream: PhiloxStream, epoch: number): Generator<void> {
   for (let i = order.length - 1; i > 0; i--) {
     const draw = order.length - 1 - i;
@@ -217,6 +217,6 @@ export function* shuffle(order: Uint32Array, stream: PhiloxStream, epoch: number
     const moved = order[i]!;
     order[i] = order[j]!;
     order[j] = moved;
-    if ((i & 0x3fff) === 0) yield;
+    if ((i & 0xfff) === 0) yield;
   }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { ArrayDataset, augment, classLabels, datasets, parseIdx, readIdx, transforms } from '../../src/data/index.js';
 
 let folder = '';
@@ -67,6 +67,23 @@ describe('ArrayDataset', () => {
     expect(() => classLabels([0, 1.5], 3)).toThrow(/label 1 is 1.5/);
     expect(() => classLabels([0, 3], 3)).toThrow(expect.objectContaining({ code: 'LABEL_OUT_OF_RANGE' }));
     expect(classLabels([2, 0], 3)).toEqual({ data: Int32Array.of(2, 0), shape: [2] });
+  });
+});
+
+describe('types', () => {
+  // Checked by `npm run types`; the values are read so that the types belong to something that runs.
+  it('know the shapes of samples', async () => {
+    const { train } = await datasets.mnist();
+    const batch = await augment(train, 'x', transforms.randomShift(2)).get([0]);
+    expectTypeOf(batch.x.shape).toEqualTypeOf<readonly [number, 28, 28, 1]>();
+    expectTypeOf(batch.y.data).toEqualTypeOf<Int32Array>();
+    const own = new ArrayDataset({ x: { data: new Float32Array(6), shape: [3, 2] }, y: { data: new BigInt64Array(3), shape: [3] } });
+    expectTypeOf(own.get([0]).x.shape).toEqualTypeOf<readonly [number, 2]>();
+    expectTypeOf(own.get([0]).y.data).toEqualTypeOf<BigInt64Array>();
+    expect([batch.x.shape, own.get([0]).x.shape]).toEqual([
+      [1, 28, 28, 1],
+      [1, 2],
+    ]);
   });
 });
 
