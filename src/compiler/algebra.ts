@@ -1,3 +1,4 @@
+import { isFloat } from '../graph/dtype.js';
 import type { Attributes, Type } from '../graph/op.js';
 import { sameShape } from '../graph/op.js';
 import { foldElementwise } from './fold.js';
@@ -26,10 +27,10 @@ const numbers = (operation: Operation, name: string): readonly number[] => opera
 /** x op neutral, where it is x to the bit: x + 0 is not (it turns -0 into 0), x - 0 and x + -0 are. */
 const neutral = (right: number, left?: number): Rule => ({ inputs, outputs }) => {
   const [a, b] = inputs as [Operand, Operand];
-  const isFloat = outputs[0]!.dtype === 'float32';
+  const float = isFloat(outputs[0]!.dtype);
   const is = (operand: Operand, value: number): boolean => {
     const found = constantOf(operand);
-    return found !== undefined && (isFloat ? Object.is(found, value) : found === value);
+    return found !== undefined && (float ? Object.is(found, value) : found === value);
   };
   if (is(b, right)) return a;
   return left !== undefined && is(a, left) ? b : undefined;
@@ -100,7 +101,8 @@ const rules: Record<string, readonly Rule[]> = {
   ],
   pad: [unchanged],
   concat: [({ inputs }) => (inputs.length === 1 ? inputs[0] : undefined)],
-  sum: [reduced],
+  // The sum of -0 alone is 0, so in floats it is not the element itself.
+  sum: [(operation, graph) => (isFloat(operation.outputs[0]!.dtype) ? undefined : reduced(operation, graph))],
   max: [reduced],
   min: [reduced],
 };
