@@ -36,7 +36,8 @@ export const workloads: readonly Workload[] = [
     floor: 'stream',
   },
   ...[
-    ['empty-plan', 'a plan without steps, handed over and back'],
+    ['handed-over', 'a plan without steps, handed to the executor and back'],
+    ['empty-plan', 'a compiled function that does nothing; it runs on the calling thread'],
     ['two-op-plan', 'a plan of two operations on 16 numbers'],
     ['import', "import 'pollux' in a fresh process"],
     ['first-step', "the first mnist-cnn step of a fresh process, less a later one's time"],

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { compile, tensor } from 'pollux';
+import { encodePlan } from '../../src/compiler/wire/index.js';
+import { Device } from '../../src/runtime/index.js';
 import { type Job, serve } from '../serve.js';
 import { title } from './model.js';
 
@@ -10,6 +12,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const printedBy = (...args: string[]) => Number(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }));
 
 const jobs: Record<string, () => Job['step']> = {
+  'overhead/handed-over': () => {
+    // Below the tensors: there, a plan as short as this one runs at once on the thread that asks for it.
+    const plan = Device.open('cpu').load(encodePlan({ tensors: [], steps: [], bindings: [], results: [], constants: new Uint8Array(), arenaBytes: 0 }));
+    return () => plan.run([], { inline: false });
+  },
   'overhead/empty-plan': () => {
     const plan = compile({}, () => ({}));
     return async () => {

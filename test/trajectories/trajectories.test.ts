@@ -1,0 +1,116 @@
+import { compile, losses, nn, optim, type Tensor } from 'pollux';
+import { describe, expect, it } from 'vitest';
+import { models, type OptimizerName, optimizers, readTrajectory, type StoredTensor } from './read.js';
+
+class Mlp extends nn.Module {
+  dense1 = new nn.Linear(20, 32);
+  dense2 = new nn.Linear(32, 32);
+  dense3 = new nn.Linear(32, 5);
+  forward(x: Tensor) {
+    return this.dense3.forward(nn.relu(this.dense2.forward(nn.relu(this.dense1.forward(x)))));
+  }
+}
+
+class Cnn extends nn.Module {
+  conv = new nn.Conv2d(1, 8, 3);
+  dense1 = new nn.Linear(5 * 5 * 8, 16);
+  dense2 = new nn.Linear(16, 5);
+  forward(x: Tensor) {
+    const pooled = nn.maxPool2d(2)(nn.relu(this.conv.forward(x)));
+    return this.dense2.forward(nn.relu(this.dense1.forward(nn.flatten(pooled))));
+  }
+}
+
+class BatchNormCnn extends nn.Module {
+  conv1 = new nn.Conv2d(1, 8, 3);
+  norm1 = new nn.BatchNorm(8);
+  conv2 = new nn.Conv2d(8, 16, 3);
+  norm2 = new nn.BatchNorm(16);
+  dense = new nn.Linear(3 * 3 * 16, 5);
+  forward(x: Tensor) {
+    const pooled = nn.maxPool2d(2)(nn.relu(this.norm1.forward(this.conv1.forward(x))));
+    return this.dense.forward(nn.flatten(nn.relu(this.norm2.forward(this.conv2.forward(pooled)))));
+  }
+}
+
+const build = { mlp: () => new Mlp(), cnn: () => new Cnn(), 'batch-norm-cnn': () => new BatchNormCnn() };
+
+const rule = {
+  sgd: optim.sgd(),
+  momentum: optim.sgd({ momentum: 0.9 }),
+  nesterov: optim.sgd({ momentum: 0.9, nesterov: true }),
+  adam: optim.adam(),
+  adamw: optim.adamW({ weightDecay: 0.01 }),
+};
+
+/** Batch i of what is stored, for a compiled step. */
+function batch({ shape, data }: StoredTensor, i: number) {
+  const size = data.length / shape[0]!;
+  const at = (i % shape[0]!) * size;
+  return { data: data.slice(at, at + size), shape: shape.slice(1) };
+}
+
+const largest = (data: Iterable<number>) => [...data].reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+
+/**
+ * How far a parameter may be from its float64 value after one step. A float32 gradient is off by about 1e-6 of its tensor's largest
+ * (16 roundings of 2^-24); SGD passes that on times the rate (and 1 + momentum for Nesterov), Adam divides by the gradient's own size.
+ */
+function tolerance(optimizer: OptimizerName, rate: number, weight: number, gradient: number, error: number): number {
+  const rounding = 2 ** -22 * (Math.abs(weight) + rate);
+  if (!optimizer.startsWith('adam')) return rounding + 1.9 * rate * error;
+  const epsilon = 1e-8;
+  return rounding + rate * Math.min(2, (epsilon * error) / (Math.max(0, Math.abs(gradient) - error) + epsilon) ** 2);
+}
+
+describe.each(models)('%s, beside PyTorch', (name) => {
+  const stored = readTrajectory(name);
+  const steepest = Math.max(...[...stored.gradient.values()].map(({ data }) => largest(data)));
+
+  it.each(optimizers)('trained with %s', async (optimizerName) => {
+    const run = stored.runs.get(optimizerName)!;
+    const model = build[name]();
+    const start = [...stored.start].map(
+      ([path, { shape, data }]) => [path, { shape, data: data as Float32Array, dtype: 'float32' }] as const,
+    );
+    model.loadStateDictionary(new Map(start), { strict: false });
+    const optimizer = rule[optimizerName].for(model);
+    const step = compile({ state: [model, optimizer] }, (x: Tensor, y: Tensor) => {
+      const loss = losses.crossEntropy(model.forward(x), y);
+      optimizer.minimize(loss);
+      return { loss };
+    });
+
+    let allowed = 0;
+    for (const [i, expected] of run.loss64.data.entries()) {
+      optimizer.learningRate = run.rate.data[i]!;
+      const { loss } = await step(batch(stored.x, i), batch(stored.y, i));
+      allowed = Math.max(allowed, 2 * Math.abs(run.loss32.data[i]! - expected));
+      expect(Math.abs(loss.item() - expected), `loss of step ${i + 1}`).toBeLessThanOrEqual(allowed + 1e-6 * Math.abs(expected));
+      if (i > 0) continue;
+
+      const state = await model.snapshot();
+      const compared = [...run.after1].map(([path, after]) => compare(path, after.data, state.get(path)!.data as Float32Array));
+      expect(compared.reduce((a, b) => a + b)).toBeGreaterThan(100);
+      for (const [path, { data }] of stored.buffer) {
+        const own = state.get(path)!.data as Float32Array;
+        for (const [j, value] of data.entries()) expect(own[j], `${path}[${j}]`).toBeCloseTo(value, 6);
+      }
+    }
+
+    /** Compares one parameter after the first step where its gradient is more than rounding; returns how many numbers that were. */
+    function compare(path: string, after: StoredTensor['data'], own: Float32Array): number {
+      const gradients = stored.gradient.get(path)!.data;
+      if (largest(gradients) < 1e-12 * steepest) return 0; // exactly zero, but for rounding: a bias before batch norm
+      const error = 1e-6 * largest(gradients);
+      let count = 0;
+      for (const [j, gradient] of gradients.entries()) {
+        if (Math.abs(gradient) <= error) continue;
+        count++;
+        const limit = tolerance(optimizerName, run.rate.data[0]!, after[j]!, gradient, error);
+        expect(Math.abs(own[j]! - after[j]!), `${path}[${j}] after the first step`).toBeLessThanOrEqual(limit);
+      }
+      return count;
+    }
+  });
+});
