@@ -13,7 +13,7 @@ const restoreCuda = existsSync(fromRoot('build-cuda/libpollux_cuda.so'))
 try {
   startLog();
   const { env } = toolchain();
-  const args = ['--napi', '--strip', '--tag-libc', '--name', 'pollux', ...restoreCuda];
+  const args = ['--napi', '--strip', '--name', 'pollux', ...restoreCuda];
   const took = timed(() =>
     run(process.execPath, [fromRoot('node_modules/prebuildify/bin.js'), ...args], {
       env: { ...env, npm_config_nodedir: headers() },
