@@ -53,7 +53,13 @@ export interface Addon {
   planSizes(plan: Handle): [arena: number, bindings: number[]];
   planScratch(plan: Handle): number;
   disposePlan(plan: Handle): void;
-  run(plan: Handle, bindings: (Handle | ArrayBufferView)[], group: number, flags: number, id: number): NativeOutcome | Promise<NativeOutcome>;
+  run(
+    plan: Handle,
+    bindings: (Handle | ArrayBufferView)[],
+    group: number,
+    flags: number,
+    id: number,
+  ): NativeOutcome | Promise<NativeOutcome>;
   cancel(id: number): void;
   acknowledge(group: number): void;
   threads(): number;
@@ -74,9 +80,11 @@ function findFolder(): string {
     if (found) return found;
     if (dirname(at) === at) break;
   }
-  throw new PolluxError('BACKEND_UNAVAILABLE',
+  throw new PolluxError(
+    'BACKEND_UNAVAILABLE',
     `The native part of Pollux (pollux.node) was not found above ${start}. Build it with \`npm run setup\`; ` +
-    `this machine is ${process.platform} ${process.arch}.`);
+      `this machine is ${process.platform} ${process.arch}.`,
+  );
 }
 
 /** The addon, loaded on first use so that importing the package stays quick. */
@@ -86,8 +94,11 @@ export function addon(): Addon {
   try {
     loaded = createRequire(import.meta.url)(join(folder, 'pollux.node')) as Addon;
   } catch (error) {
-    throw new PolluxError('BACKEND_UNAVAILABLE',
-      `${join(folder, 'pollux.node')} could not be loaded: ${(error as Error).message}. Rebuild it with \`npm run setup\`.`, { cause: error });
+    throw new PolluxError(
+      'BACKEND_UNAVAILABLE',
+      `${join(folder, 'pollux.node')} could not be loaded: ${(error as Error).message}. Rebuild it with \`npm run setup\`.`,
+      { cause: error },
+    );
   }
   loaded.connect((code, message) => new PolluxError(code, message));
   return loaded;

@@ -29,7 +29,8 @@ export interface MemoryUse {
 const setOf = (bits: number): ReadonlySet<DType> => new Set(dtypes.filter((_, code) => (bits >> code) & 1));
 
 function checkBytes(where: string, bytes: number): void {
-  if (!Number.isSafeInteger(bytes) || bytes < 0) throw new RangeError(`${where}: bytes must be a whole number of at least 0, not ${bytes}.`);
+  if (!Number.isSafeInteger(bytes) || bytes < 0)
+    throw new RangeError(`${where}: bytes must be a whole number of at least 0, not ${bytes}.`);
 }
 
 function checkView(where: string, data: ArrayBufferView): void {
@@ -156,7 +157,11 @@ export class DeviceBuffer {
     try {
       destination = new ArrayBuffer(this.bytes);
     } catch (error) {
-      throw new PolluxError('OUT_OF_MEMORY', `No memory for ${this.bytes} bytes of host data. Read smaller tensors, or dispose what is not needed.`, { cause: error });
+      throw new PolluxError(
+        'OUT_OF_MEMORY',
+        `No memory for ${this.bytes} bytes of host data. Read smaller tensors, or dispose what is not needed.`,
+        { cause: error },
+      );
     }
     await addon().readBuffer(handle, destination);
     return destination;

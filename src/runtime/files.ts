@@ -16,9 +16,15 @@ export interface FileRange {
  * @throws PolluxError IO_FAILED with the system's reason (disk full, no permission); the file is then incomplete.
  */
 export async function writeSegments(
-  path: string, segments: readonly (DeviceBuffer | ArrayBufferView)[], options: { fsync?: boolean } = {},
+  path: string,
+  segments: readonly (DeviceBuffer | ArrayBufferView)[],
+  options: { fsync?: boolean } = {},
 ): Promise<void> {
-  await addon().writeSegments(path, segments.map((segment) => (ArrayBuffer.isView(segment) ? segment : segment[handleOf])), options.fsync ?? false);
+  await addon().writeSegments(
+    path,
+    segments.map((segment) => (ArrayBuffer.isView(segment) ? segment : segment[handleOf])),
+    options.fsync ?? false,
+  );
 }
 
 /**
@@ -37,7 +43,10 @@ export async function readSegments(path: string, ranges: readonly FileRange[]): 
       throw new RangeError(`readSegments: a range must be whole numbers of at least 0, not ${position} + ${bytes}.`);
     }
     if (position + bytes > size) {
-      throw new PolluxError('IO_FAILED', `${path} holds ${size} bytes; ${bytes} at ${position} were asked for. The file is cut short or damaged.`);
+      throw new PolluxError(
+        'IO_FAILED',
+        `${path} holds ${size} bytes; ${bytes} at ${position} were asked for. The file is cut short or damaged.`,
+      );
     }
   }
   const destinations = ranges.map(({ bytes }) => {
@@ -47,6 +56,10 @@ export async function readSegments(path: string, ranges: readonly FileRange[]): 
       throw new PolluxError('OUT_OF_MEMORY', `No memory for ${bytes} bytes of ${path}.`, { cause: error });
     }
   });
-  await addon().readSegments(path, ranges.map(({ position }) => position), destinations);
+  await addon().readSegments(
+    path,
+    ranges.map(({ position }) => position),
+    destinations,
+  );
   return destinations;
 }

@@ -137,8 +137,10 @@ export class LoadedPlan {
       }
       if (host) return binding;
       if (binding.device !== this.device) {
-        throw new PolluxError('DEVICE_MISMATCH',
-          `Binding ${i} lies on ${binding.device.name}, the plan runs on ${this.device.name}. Move the tensor there first.`);
+        throw new PolluxError(
+          'DEVICE_MISMATCH',
+          `Binding ${i} lies on ${binding.device.name}, the plan runs on ${this.device.name}. Move the tensor there first.`,
+        );
       }
       return binding[handleOf];
     });
@@ -147,8 +149,11 @@ export class LoadedPlan {
   /** Hands a call to the native side. Whatever it answers, the caller hears of it in a later macrotask. */
   #start(call: Call): void {
     const { debug, profile, inline, group = 0 } = call.options;
-    const flags = (debug ? flagBits.debug : 0) | (profile ? flagBits.profile : 0) |
-      (inline === true ? flagBits.inline : 0) | (inline === false ? flagBits.queued : 0);
+    const flags =
+      (debug ? flagBits.debug : 0) |
+      (profile ? flagBits.profile : 0) |
+      (inline === true ? flagBits.inline : 0) |
+      (inline === false ? flagBits.queued : 0);
     call.id = nextId++;
     this.#inFlight++;
     let answer: NativeOutcome | Promise<NativeOutcome>;
@@ -159,7 +164,10 @@ export class LoadedPlan {
       throw error;
     }
     if (answer instanceof Promise) {
-      answer.then((outcome) => this.#settle(call, outcome), (error: unknown) => this.#settle(call, undefined, error));
+      answer.then(
+        (outcome) => this.#settle(call, outcome),
+        (error: unknown) => this.#settle(call, undefined, error),
+      );
     } else {
       setImmediate(() => this.#settle(call, answer as NativeOutcome));
     }
@@ -178,7 +186,8 @@ export class LoadedPlan {
     this.#finish(call, () => {
       if (!outcome) call.reject(error);
       else if (outcome.error) call.reject(new PolluxError(outcome.error, outcome.message!));
-      else if (outcome.aborted) call.reject(new AbortError('The run was aborted between two steps; no state was changed.', call.options.signal?.reason));
+      else if (outcome.aborted)
+        call.reject(new AbortError('The run was aborted between two steps; no state was changed.', call.options.signal?.reason));
       else call.resolve(this.#result(outcome));
     });
   }

@@ -46,7 +46,17 @@ export class PlanBuilder {
 
   step(kernel: string, inputs: number[], outputs: number[], more: Partial<StepDescription> = {}): this {
     this.steps.push({
-      kernel, label: `step ${this.steps.length}`, inputs, outputs, attributes: {}, commit: false, queue: 'compute', waits: [], flops: 0, bytes: 0, ...more,
+      kernel,
+      label: `step ${this.steps.length}`,
+      inputs,
+      outputs,
+      attributes: {},
+      commit: false,
+      queue: 'compute',
+      waits: [],
+      flops: 0,
+      bytes: 0,
+      ...more,
     });
     return this;
   }

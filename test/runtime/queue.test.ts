@@ -13,10 +13,12 @@ test('runs settle in the order of their calls, waiting ones included', async () 
   const length = 1 << 14;
   using plan = device.load(longPlan(2, length).encode());
   const order: number[] = [];
-  await Promise.all(Array.from({ length: 7 }, async (_, i) => {
-    dispose(await plan.run([new Float32Array(length)], { inline: false }));
-    order.push(i);
-  }));
+  await Promise.all(
+    Array.from({ length: 7 }, async (_, i) => {
+      dispose(await plan.run([new Float32Array(length)], { inline: false }));
+      order.push(i);
+    }),
+  );
   expect(order).toEqual([0, 1, 2, 3, 4, 5, 6]);
 });
 
@@ -25,7 +27,9 @@ test('an abort between steps rejects with AbortError and leaves state untouched'
   const builder = longPlan(100, length);
   const state = builder.input(1, 'state');
   const one = builder.temporary(1);
-  builder.step('elementwise', [], [one], { program: { instructions: [{ op: 'constant', dtype: 'float32', sources: [], immediate: 1 }], stored: [0] } });
+  builder.step('elementwise', [], [one], {
+    program: { instructions: [{ op: 'constant', dtype: 'float32', sources: [], immediate: 1 }], stored: [0] },
+  });
   builder.step('elementwise', [one], [state], { program: { instructions: [], stored: [0] }, commit: true });
   using plan = device.load(builder.encode());
   using buffer = device.allocate(4);
@@ -49,7 +53,9 @@ test('after a failure the runs of its group are skipped until it is acknowledged
   const good = new Float32Array(4).fill(1);
   const bad = new Float32Array(4).fill(Infinity);
   const group = 42;
-  const [first, failed, queued, waiting] = await Promise.all([good, bad, good, good].map((data) => plan.run([data, state], { group, inline: false })));
+  const [first, failed, queued, waiting] = await Promise.all(
+    [good, bad, good, good].map((data) => plan.run([data, state], { group, inline: false })),
+  );
   expect(first!.failure).toBeUndefined();
   expect(failed!.failure).toMatchObject({ code: 1, element: 0 });
   expect([queued!.skipped, waiting!.skipped]).toEqual([true, true]);
@@ -93,7 +99,9 @@ test('a plan that cannot be trusted is refused with a reason', () => {
 });
 
 test('out of memory is an error that leaves the plan and the device usable', async () => {
-  expect(() => device.allocate(2 ** 46)).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', message: expect.stringContaining(`${2 ** 46} bytes`) }));
+  expect(() => device.allocate(2 ** 46)).toThrow(
+    expect.objectContaining({ code: 'OUT_OF_MEMORY', message: expect.stringContaining(`${2 ** 46} bytes`) }),
+  );
   const builder = smallPlan();
   builder.arenaBytes = 2 ** 46;
   using plan = device.load(builder.encode());

@@ -14,5 +14,7 @@ test('the generated C++ reader is fresh', () => {
 test('backend.h lists the dtypes in the order of their wire codes', () => {
   const header = readFileSync(new URL('../../native/backend.h', import.meta.url), 'utf8');
   const listed = /typedef enum PolluxDtype \{([^}]*)\}/.exec(header)![1]!.match(/POLLUX_[A-Z0-9]+\b/g)!;
-  expect(listed.filter((name) => name !== 'POLLUX_DTYPE_COUNT').map((name) => name.slice('POLLUX_'.length).toLowerCase())).toEqual([...dtypes]);
+  expect(listed.filter((name) => name !== 'POLLUX_DTYPE_COUNT').map((name) => name.slice('POLLUX_'.length).toLowerCase())).toEqual([
+    ...dtypes,
+  ]);
 });

@@ -20,7 +20,12 @@ export interface TensorDescription {
 
 /** An elementwise program in SSA form: values 0 .. inputs-1 are the loaded inputs, instruction i defines value inputs + i. */
 export interface ProgramDescription {
-  readonly instructions: readonly { readonly op: string; readonly dtype: DType; readonly sources: readonly number[]; readonly immediate?: number }[];
+  readonly instructions: readonly {
+    readonly op: string;
+    readonly dtype: DType;
+    readonly sources: readonly number[];
+    readonly immediate?: number;
+  }[];
   /** The value that is stored to each output. */
   readonly stored: readonly number[];
 }

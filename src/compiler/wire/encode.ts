@@ -2,8 +2,23 @@ import { dtypes } from '../../graph/dtype.js';
 import type { Attribute } from '../../graph/op.js';
 import type { PlanDescription, StepDescription } from './description.js';
 import {
-  bindingKinds, commitFlag, elementBytes, header, layouts, locationKinds, noText, programFlag, queues, sectionAlignment, sectionNames, sections,
-  wireMagic, wireVersion, type Layout, type RecordName, type SectionName,
+  bindingKinds,
+  commitFlag,
+  elementBytes,
+  header,
+  layouts,
+  locationKinds,
+  noText,
+  programFlag,
+  queues,
+  sectionAlignment,
+  sectionNames,
+  sections,
+  wireMagic,
+  wireVersion,
+  type Layout,
+  type RecordName,
+  type SectionName,
 } from './schema.js';
 
 type Row = { readonly [field: string]: number | bigint };
@@ -58,19 +73,33 @@ function addStep(into: Sections, step: StepDescription): void {
   const names = Object.keys(step.attributes);
   const program = step.program;
   steps.push({
-    kernel: into.text(step.kernel), label: into.text(step.label),
-    operands: into.integersOf([...step.inputs, ...step.outputs]), input_count: step.inputs.length, output_count: step.outputs.length,
-    attributes: attributes.length, attribute_count: names.length,
-    instructions: instructions.length, instruction_count: program?.instructions.length ?? 0,
+    kernel: into.text(step.kernel),
+    label: into.text(step.label),
+    operands: into.integersOf([...step.inputs, ...step.outputs]),
+    input_count: step.inputs.length,
+    output_count: step.outputs.length,
+    attributes: attributes.length,
+    attribute_count: names.length,
+    instructions: instructions.length,
+    instruction_count: program?.instructions.length ?? 0,
     stored: program ? into.integersOf(program.stored) : 0,
-    waits: into.integersOf(step.waits), wait_count: step.waits.length,
-    flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0), queue: queues.indexOf(step.queue), flops: step.flops, bytes: step.bytes,
+    waits: into.integersOf(step.waits),
+    wait_count: step.waits.length,
+    flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0),
+    queue: queues.indexOf(step.queue),
+    flops: step.flops,
+    bytes: step.bytes,
   });
   for (const name of names) attributes.push(attributeRow(into, name, step.attributes[name]!));
   for (const { op, dtype, sources, immediate = 0 } of program?.instructions ?? []) {
     instructions.push({
-      op: into.text(op), dtype: dtypes.indexOf(dtype), source_count: sources.length,
-      source0: sources[0] ?? 0, source1: sources[1] ?? 0, source2: sources[2] ?? 0, immediate,
+      op: into.text(op),
+      dtype: dtypes.indexOf(dtype),
+      source_count: sources.length,
+      source0: sources[0] ?? 0,
+      source1: sources[1] ?? 0,
+      source2: sources[2] ?? 0,
+      immediate,
     });
   }
 }
@@ -82,8 +111,12 @@ function collect(plan: PlanDescription): Sections {
   for (const { bytes } of plan.results) Result.push({ bytes });
   for (const { dtype, shape, strides, location } of plan.tensors) {
     Tensor.push({
-      dtype: dtypes.indexOf(dtype), rank: shape.length, shape: into.integersOf([...shape, ...strides]),
-      location_kind: locationKinds.indexOf(location.kind), location_index: location.index, offset: location.offset,
+      dtype: dtypes.indexOf(dtype),
+      rank: shape.length,
+      shape: into.integersOf([...shape, ...strides]),
+      location_kind: locationKinds.indexOf(location.kind),
+      location_index: location.index,
+      offset: location.offset,
     });
   }
   for (const step of plan.steps) addStep(into, step);
@@ -121,7 +154,11 @@ export function encodePlan(description: PlanDescription): ArrayBuffer {
   const wire = new ArrayBuffer(bytes);
   const view = new DataView(wire);
   const head: Record<string, number | bigint> = {
-    magic: wireMagic, version: wireVersion, header_bytes: header.bytes, total_bytes: bytes, arena_bytes: description.arenaBytes,
+    magic: wireMagic,
+    version: wireVersion,
+    header_bytes: header.bytes,
+    total_bytes: bytes,
+    arena_bytes: description.arenaBytes,
   };
   for (const { section, offset, count } of place) {
     head[`${section}_offset`] = offset;

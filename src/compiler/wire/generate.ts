@@ -1,6 +1,18 @@
 import {
-  bindingKinds, commitFlag, header, layouts, locationKinds, noText, programFlag, queues, sectionAlignment, sectionNames, sections, wireMagic,
-  wireVersion, type Layout,
+  bindingKinds,
+  commitFlag,
+  header,
+  layouts,
+  locationKinds,
+  noText,
+  programFlag,
+  queues,
+  sectionAlignment,
+  sectionNames,
+  sections,
+  wireMagic,
+  wireVersion,
+  type Layout,
 } from './schema.js';
 
 const cppTypes = { u8: 'uint8_t', u32: 'uint32_t', i32: 'int32_t', u64: 'uint64_t', i64: 'int64_t', f64: 'double' };
@@ -19,7 +31,9 @@ const enumeration = (name: string, words: readonly string[]): string =>
 export function generateReader(): string {
   const elementType = (kind: string): string => (kind in cppTypes ? cppTypes[kind as keyof typeof cppTypes] : kind);
   const spans = sectionNames.map((name) => `  std::span<const ${elementType(sections[name])}> ${name};`);
-  const reads = sectionNames.map((name) => `  if (!section("${name}", header.${name}_offset, header.${name}_count, view->${name})) return false;`);
+  const reads = sectionNames.map(
+    (name) => `  if (!section("${name}", header.${name}_offset, header.${name}_count, view->${name})) return false;`,
+  );
   return `// Generated from src/compiler/wire/schema.ts by \`POLLUX_GENERATE=1 npx vitest run test/runtime/wire.test.ts\`. Do not edit.
 #pragma once
 #include <cstddef>
@@ -41,7 +55,9 @@ ${enumeration('LocationKind', locationKinds)}
 ${enumeration('BindingKind', bindingKinds)}
 ${enumeration('Queue', queues)}
 
-${Object.entries(layouts).map(([name, layout]) => struct(name, layout)).join('\n\n')}
+${Object.entries(layouts)
+  .map(([name, layout]) => struct(name, layout))
+  .join('\n\n')}
 
 ${struct('Header', header)}
 

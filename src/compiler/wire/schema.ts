@@ -31,9 +31,23 @@ export const records = {
   Instruction: { op: 'u32', dtype: 'u32', source_count: 'u32', source0: 'i32', source1: 'i32', source2: 'i32', immediate: 'f64' },
   /** `operands` (inputs, then outputs), `stored` and `waits` are runs of `integers`. */
   Step: {
-    kernel: 'u32', label: 'u32', operands: 'u64', input_count: 'u32', output_count: 'u32', attributes: 'u64', instructions: 'u64',
-    attribute_count: 'u32', instruction_count: 'u32', stored: 'u64', waits: 'u64', wait_count: 'u32', flags: 'u32', queue: 'u32',
-    padding: 'u32', flops: 'f64', bytes: 'f64',
+    kernel: 'u32',
+    label: 'u32',
+    operands: 'u64',
+    input_count: 'u32',
+    output_count: 'u32',
+    attributes: 'u64',
+    instructions: 'u64',
+    attribute_count: 'u32',
+    instruction_count: 'u32',
+    stored: 'u64',
+    waits: 'u64',
+    wait_count: 'u32',
+    flags: 'u32',
+    queue: 'u32',
+    padding: 'u32',
+    flops: 'f64',
+    bytes: 'f64',
   },
 } as const satisfies { [record: string]: Fields };
 
@@ -80,7 +94,10 @@ export function layoutOf(fields: Fields): Layout {
   return { fields: placed, bytes: Math.ceil(offset / 8) * 8 };
 }
 
-export const layouts = Object.fromEntries(Object.entries(records).map(([name, fields]) => [name, layoutOf(fields)])) as Record<RecordName, Layout>;
+export const layouts = Object.fromEntries(Object.entries(records).map(([name, fields]) => [name, layoutOf(fields)])) as Record<
+  RecordName,
+  Layout
+>;
 
 export function elementBytes(section: SectionName): number {
   const kind = sections[section];
@@ -89,6 +106,18 @@ export function elementBytes(section: SectionName): number {
 
 /** Header: magic, version, header bytes, total bytes, arena bytes, then offset and count of each section. */
 export const header = layoutOf({
-  magic: 'u64', version: 'u32', header_bytes: 'u32', total_bytes: 'u64', arena_bytes: 'u64',
-  ...Object.fromEntries(sectionNames.flatMap((name) => [[`${name}_offset`, 'u64'], [`${name}_count`, 'u64']] as const)),
+  magic: 'u64',
+  version: 'u32',
+  header_bytes: 'u32',
+  total_bytes: 'u64',
+  arena_bytes: 'u64',
+  ...Object.fromEntries(
+    sectionNames.flatMap(
+      (name) =>
+        [
+          [`${name}_offset`, 'u64'],
+          [`${name}_count`, 'u64'],
+        ] as const,
+    ),
+  ),
 });
