@@ -16,11 +16,11 @@ export interface Block {
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** The blocks that ordered steps need. A step that may write over an input that dies with it continues that input's block. */
-export function lifetimes(steps: readonly Step[]): Block[] {
+export function* lifetimes(steps: readonly Step[], due: () => boolean): Generator<void, Block[]> {
   const numbers = new Map(steps.map((step, i) => [step, i]));
   const blocks: Block[] = [];
   const blockOf = new Map<Buffer, Block>();
-  steps.forEach((step, at) => {
+  for (const [at, step] of steps.entries()) {
     step.outputs.forEach(({ buffer }, output) => {
       if (buffer.location.kind !== 'arena' || buffer.producer !== step) return;
       let last = at;
@@ -35,7 +35,8 @@ export function lifetimes(steps: readonly Step[]): Block[] {
       }
       blockOf.set(buffer, block);
     });
-  });
+    if (due()) yield;
+  }
   return blocks;
 }
 

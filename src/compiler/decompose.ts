@@ -83,6 +83,6 @@ export function* decompose(graph: Graph, target: Target, due: () => boolean): Ge
     }
     level = made.filter((operation) => !isSupported(operation, target));
   }
-  if (changed) graph.tidy();
+  if (changed) yield* graph.tidy(due);
   return changed;
 }

@@ -123,5 +123,5 @@ export function* fuseContractions(graph: Graph, target: Target, due: () => boole
     }
     if (due()) yield;
   }
-  graph.tidy();
+  yield* graph.tidy(due);
 }

@@ -96,5 +96,5 @@ export function* fuseElementwise(graph: Graph, target: Target, fuse: boolean, du
     lowerCluster(members, graph);
     if (due()) yield;
   }
-  graph.tidy();
+  yield* graph.tidy(due);
 }

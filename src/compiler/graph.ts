@@ -76,15 +76,25 @@ export class Graph {
   private readonly counts: { readonly results: number; readonly updates: number; readonly checks: number };
   private readonly targets: readonly number[];
 
-  constructor(roots: Roots) {
+  /** Takes over what `roots` need of the traced graph. */
+  static *of(roots: Roots, due: () => boolean): Generator<void, Graph> {
     const values = [...roots.results, ...roots.updates.map((update) => update.value), ...roots.checks];
     const imported = new Map<Value, Operand>();
+    const operations: Operation[] = [];
     for (const node of reachable(values)) {
       const operation = new Operation(node.op, node.inputs.map((input) => imported.get(input)!), node.attributes, node.outputs, [node],
-        this.operations.length);
-      this.operations.push(operation);
+        operations.length);
+      operations.push(operation);
       node.outputs.forEach((value, i) => imported.set(value, operation.outputs[i]!));
+      if (due()) yield;
     }
+    const graph = new Graph(roots, imported, values);
+    graph.operations = operations;
+    yield* graph.tidy(due);
+    return graph;
+  }
+
+  private constructor(roots: Roots, imported: ReadonlyMap<Value, Operand>, values: readonly Value[]) {
     this.leaves = roots.bindings.map(({ value }) => imported.get(value));
     const bindingOf = new Map(roots.bindings.map(({ value }, i) => [value, i]));
     this.targets = roots.updates.map(({ target }) => {
@@ -96,7 +106,6 @@ export class Graph {
     });
     this.counts = { results: roots.results.length, updates: roots.updates.length, checks: roots.checks.length };
     this.sink = new Operation(sinkRecord, values.map((value) => imported.get(value)!), {}, [], [], Infinity);
-    this.tidy();
   }
 
   get results(): readonly Operand[] {
@@ -140,7 +149,7 @@ export class Graph {
   }
 
   /** Drops what nothing needs and restores the topological order. */
-  tidy(): void {
+  *tidy(due: () => boolean): Generator<void, void> {
     const needed = new Set<Operation>();
     const pending = this.sink.inputs.map((input) => input.producer);
     while (pending.length) {
@@ -148,18 +157,22 @@ export class Graph {
       if (needed.has(operation)) continue;
       needed.add(operation);
       for (const input of operation.inputs) pending.push(input.producer);
+      if (due()) yield;
     }
     for (const operation of this.operations) {
       if (!needed.has(operation)) for (const input of operation.inputs) input.users.delete(operation);
     }
     const kept = this.operations.filter((operation) => needed.has(operation));
     kept.forEach((operation, i) => { operation.position = i; });
-    const successors = kept.map((operation) => {
+    const successors: number[][] = [];
+    for (const operation of kept) {
       const list: number[] = [];
       for (const output of operation.outputs) for (const user of output.users) if (user !== this.sink) list.push(user.position);
-      return list;
-    });
-    this.operations = topologicalOrder(kept.map((operation) => operation.order), successors).map((i) => kept[i]!);
+      successors.push(list);
+      if (due()) yield;
+    }
+    const order = yield* topologicalOrder(kept.map((operation) => operation.order), successors, due);
+    this.operations = order.map((i) => kept[i]!);
     if (this.operations.length < kept.length) throw new PolluxError('INTERNAL', 'compile: a pass has made a cycle');
     this.operations.forEach((operation, i) => { operation.position = i; });
     this.sink.position = this.operations.length;

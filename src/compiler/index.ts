@@ -55,14 +55,14 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
   const fuse = options?.fuse ?? true;
   const due = slices();
 
-  const graph = new Graph(request);
+  const graph = yield* Graph.of(request, due);
   const frozen = frozenNumbers(graph);
   yield* simplify(graph, due);
   if (fuse) yield* rewritePooling(graph, due);
   if (yield* decompose(graph, target, due)) yield* simplify(graph, due);
   if (fuse) yield* fuseContractions(graph, target, due);
   yield* fuseElementwise(graph, target, fuse, due);
-  addChecks(graph);
+  yield* addChecks(graph, due);
 
   const builder = new StepBuilder(target, bindings, graph);
   for (const operation of graph.operations) {
@@ -73,8 +73,8 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
   const results = writeResults(builder, graph.results.map((result) => builder.view(result)), commits);
   if (due()) yield;
 
-  const ordered = orderSteps(builder.steps, commits);
-  const blocks = lifetimes(ordered);
+  const ordered = yield* orderSteps(builder.steps, commits, due);
+  const blocks = yield* lifetimes(ordered, due);
   const arenaBytes = yield* planArena(blocks, due);
   const lowering = new Lowering();
   for (const step of ordered) {
@@ -100,12 +100,12 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
 }
 
 /** Every loss and norm is looked at where it lies, once. */
-function addChecks(graph: Graph): void {
+function* addChecks(graph: Graph, due: () => boolean): Generator<void, void> {
   for (const check of new Set(graph.checks)) {
     const producer: Operation = check.producer;
     graph.guard(graph.add(recordOf('checkFinite'), [check], {}, [check], producer));
   }
-  graph.tidy();
+  yield* graph.tidy(due);
 }
 
 function frozenNumbers(graph: Graph): FrozenNumber[] {

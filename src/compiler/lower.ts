@@ -37,7 +37,7 @@ function flopsOf(step: Step): number {
 export class Lowering {
   readonly tensors: TensorDescription[] = [];
   readonly steps: StepDescription[] = [];
-  private readonly numbers = new Map<string, number>();
+  private readonly numbers = new Map<View, number>();
 
   add(step: Step): void {
     const inputs = step.inputs.map((view) => this.tensor(view));
@@ -63,15 +63,13 @@ export class Lowering {
   }
 
   private tensor(view: View): number {
-    const { location } = view.buffer;
-    const index = location.kind === 'arena' ? 0 : location.index;
-    const offset = location.offset + view.offset * byteSize(view.dtype);
-    const key = `${location.kind}${index}@${offset}${view.dtype}[${view.shape.join()}/${view.strides.join()}`;
-    let number = this.numbers.get(key);
+    let number = this.numbers.get(view);
     if (number === undefined) {
-      const { dtype, shape, strides } = view;
+      const { dtype, shape, strides, buffer: { location } } = view;
+      const index = location.kind === 'arena' ? 0 : location.index;
+      const offset = location.offset + view.offset * byteSize(dtype);
       number = this.tensors.push({ dtype, shape, strides, location: { kind: location.kind, index, offset } }) - 1;
-      this.numbers.set(key, number);
+      this.numbers.set(view, number);
     }
     return number;
   }

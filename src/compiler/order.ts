@@ -7,19 +7,21 @@ import { topologicalOrder } from './topological.js';
  * The order in which the steps run: as traced, with the commit phase last, and with every reader of a state before the step that
  * overwrites it.
  */
-export function orderSteps(steps: readonly Step[], { last, overwrites }: CommitPhase): Step[] {
+export function* orderSteps(steps: readonly Step[], { last, overwrites }: CommitPhase, due: () => boolean): Generator<void, Step[]> {
   const numbers = new Map(steps.map((step, i) => [step, i]));
-  const successors = steps.map((step) => {
+  const successors: number[][] = [];
+  for (const step of steps) {
     const list: number[] = [];
     for (const consumer of step.consumers()) list.push(numbers.get(consumer)!);
     for (const { buffer } of step.inputs) {
       const writer = overwrites.get(buffer);
       if (writer && writer !== step) list.push(numbers.get(writer)!);
     }
-    return list;
-  });
+    successors.push(list);
+    if (due()) yield;
+  }
   const priority = steps.map((step, i) => (last.has(step) ? steps.length + i : i));
-  const order = topologicalOrder(priority, successors);
+  const order = yield* topologicalOrder(priority, successors, due);
   if (order.length < steps.length) throw new PolluxError('INTERNAL', 'compile: the commit phase waits for itself');
   return order.map((i) => steps[i]!);
 }

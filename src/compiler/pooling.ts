@@ -28,5 +28,5 @@ export function* rewritePooling(graph: Graph, due: () => boolean): Generator<voi
     if (isOp(operation, 'sum')) changed = sumOfUnpooled(operation, graph) || changed;
     if (due()) yield;
   }
-  if (changed) graph.tidy();
+  if (changed) yield* graph.tidy(due);
 }

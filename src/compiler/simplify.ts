@@ -34,5 +34,5 @@ export function* simplify(graph: Graph, due: () => boolean): Generator<void, voi
     if (operation.outputs.some((output) => output.users.size)) visit(operation);
     if (due()) yield;
   }
-  graph.tidy();
+  yield* graph.tidy(due);
 }

@@ -5,7 +5,11 @@
  * @param successors items that must come after item i; an item named twice counts twice
  * @returns the numbers of the items in order; fewer than there are items if the edges form a cycle
  */
-export function topologicalOrder(priority: ArrayLike<number>, successors: readonly (readonly number[])[]): number[] {
+export function* topologicalOrder(
+  priority: ArrayLike<number>,
+  successors: readonly (readonly number[])[],
+  due: () => boolean,
+): Generator<void, number[]> {
   const count = priority.length;
   const waiting = new Int32Array(count);
   for (const list of successors) for (const item of list) waiting[item] = waiting[item]! + 1;
@@ -50,6 +54,7 @@ export function topologicalOrder(priority: ArrayLike<number>, successors: readon
       waiting[next] = waiting[next]! - 1;
       if (waiting[next] === 0) push(next);
     }
+    if (due()) yield;
   }
   return order;
 }
