@@ -3,7 +3,7 @@ import type { Value } from '../graph/node.js';
 import { sameShape, sizeOf } from '../graph/op.js';
 import type { Type } from '../graph/op.js';
 import { add, div, mul, sub } from './arithmetic.js';
-import { sum } from './broadcast.js';
+import { broadcast, sum } from './broadcast.js';
 import { defineRecord } from './define.js';
 import type { Flow } from './define.js';
 import { fail, float, requireDtype, requireSameShape, showShape } from './support.js';
@@ -43,7 +43,7 @@ export const batchNormRecords = {
     },
     gradient({ inputs: [x, scale], outputs: [, mean, variance], cotangents: [dy, dmean, dvariance], attributes }): Flow[] {
       const [dx, dscale, dshift] = dy ? apply(batchNormRecords.batchNormGrad, [dy, x, scale, mean, variance], attributes) : [];
-      const flows = [dx, dmean && div(dmean, count(x)), dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x)))].filter(
+      const flows = [dx, dmean && broadcast(div(dmean, count(x)), x.shape), dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x)))].filter(
         (flow) => flow !== undefined,
       );
       return [() => flows.reduce((total, flow) => add(total, flow)), dscale, dshift];

@@ -77,8 +77,9 @@ export const broadcast = (x: Value, shape: readonly number[]): Value =>
 
 /** Sum over `axes` (default: all). */
 export function sum(x: Value, axes?: number | readonly number[], keepDims = false): Value {
+  requireDtype('sum', x, arithmetic);
   const found = normaliseAxes('sum', axes, x.shape.length);
-  return found.length === 0 && x.dtype !== 'bool' ? x : applyOne(broadcastRecords.sum, [x], { axes: found, keepDims });
+  return found.length === 0 ? x : applyOne(broadcastRecords.sum, [x], { axes: found, keepDims });
 }
 
 /** Repeats a reduced value (its axes kept as 1, or dropped) over the axes that the reduction took from `shape`. */

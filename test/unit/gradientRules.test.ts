@@ -79,6 +79,13 @@ const weighted = (values: readonly Value[], weights: readonly Value[]): Value =>
   values.map((value, i) => sum(mul(value, weights[i]!))).reduce((a, b) => add(a, b));
 
 function checkSample(op: Op, sample: Sample, where: string): void {
+  const count = op.infer(sample.inputs, sample.attributes).filter(({ dtype }) => dtype === 'float32').length;
+  checkOutputs(op, sample, () => true, where);
+  // A rule must also hold where only one output reaches the result.
+  for (let only = 0; count > 1 && only < count; only++) checkOutputs(op, sample, (_, i) => i === only, `${where}, output ${only}`);
+}
+
+function checkOutputs(op: Op, sample: Sample, chosen: (output: Value, i: number) => boolean, where: string): void {
   const operands = operandsOf(sample, 3);
   const inputs = sample.inputs.map(({ shape, dtype }) => leaf(shape, dtype));
   const bound = new Map(inputs.map((input, i) => [input, operands[i]!]));
@@ -88,7 +95,9 @@ function checkSample(op: Op, sample: Sample, where: string): void {
     return weight;
   };
   const wrt = inputs.filter(({ dtype }) => dtype === 'float32');
-  const outputs = apply(op, inputs, sample.attributes).filter(({ dtype }) => dtype === 'float32');
+  const outputs = apply(op, inputs, sample.attributes)
+    .filter(({ dtype }) => dtype === 'float32')
+    .filter(chosen);
   if (wrt.length === 0 || outputs.length === 0) return;
 
   const weights = outputs.map(weightOf);
