@@ -1,7 +1,7 @@
 // conv2dMaxPool: x [N,H,W,I], w [O,kH,kW,I], bias [O] -> y [N,PH,PW,O] and index, the place of each maximum within its
 // window. Windows do not overlap, a remainder of rows and columns is dropped, and relu follows the maximum. The rows
 // under a row of windows are computed into L1 and pooled there.
-#include "conv_pool.h"
+#include "conv_patch.h"
 #include "conv_strip.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -16,13 +16,30 @@ struct ConvolutionPool {
   int64_t rows, columns;  // of the pooled map
   int64_t height;         // pooled rows in a strip
   int64_t packed_size, strip_size, row_size;
-  bool relu;
+  bool relu, patches;
   Chunks chunks;
 };
 
 constexpr int64_t kStripFloats = 16 * 1024;  // 64 KiB
 
 void run_nothing(const Prepared&, const RunContext&) {}
+
+// kLanes of 4 and 8 come with 16 registers: weights of one vector of channels are all that fits.
+void run_patches(const ConvolutionPool& p, const float* x, int64_t pitch, const float* packed, const float* bias, float* y,
+                 uint8_t* index) {
+  for (int64_t q = 0; q < p.outputs; q += kPanel) {
+    const int64_t here = min64(kPanel, p.outputs - q), width = here <= kLanes ? kLanes : kPanel;
+    const float* weights = packed + q * 9;
+    if (kLanes == 16 && width == kPanel) {
+      pool_patches<2>(x, pitch, weights, width, bias + q, p.relu, p.columns, p.outputs, vec_tail(here - kLanes), y + q, index + q);
+      continue;
+    }
+    for (int64_t o = 0; o < here; o += kLanes) {
+      pool_patches<1>(x, pitch, weights + o, width, bias + q + o, p.relu, p.columns, p.outputs, vec_tail(here - o), y + q + o,
+                      index + q + o);
+    }
+  }
+}
 
 void run_convolution_pool(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<ConvolutionPool>(prepared);
@@ -42,9 +59,13 @@ void run_convolution_pool(const Prepared& prepared, const RunContext& context) {
       const Region region = region_of(p.window, begin * p.pooling.height, end * p.pooling.height, columns);
       const Strip strip = make_strip(p.source, x + image * p.source.size(), region, slot);
       for (int64_t a = begin; a < end; ++a) {
+        const int64_t at = (image * p.rows + a) * p.columns * p.outputs;
+        if (p.patches) {
+          run_patches(p, strip.at(p.source, 2 * a - p.window.top, -p.window.left), strip.pitch, packed, bias, y + at, index + at);
+          continue;
+        }
         correlate(p.source, p.window, strip, packed, p.outputs, a * p.pooling.height, (a + 1) * p.pooling.height, columns, row, pitch,
                   p.outputs, 0, bias);
-        const int64_t at = (image * p.rows + a) * p.columns * p.outputs;
         pool_row(p.pooling, row, pitch, p.columns, p.outputs, p.relu, y + at, index + at);
       }
     });
@@ -72,6 +93,7 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   p->rows = y[1];
   p->columns = y[2];
   p->relu = strcmp(text(step, "activation", "none"), "relu") == 0;
+  p->patches = w[1] == 3 && w[2] == 3 && w[3] == 1 && stride[0] == 1 && stride[1] == 1 && pool[0] == 2 && pool[1] == 2;
   const int64_t steps = w[1] * w[2] * w[3], columns = y[2] * pool[1];
   const double work = 2.0 * static_cast<double>(steps * pool[0] * columns) * static_cast<double>(round_up(p->outputs, kLanes));
   p->chunks = plan_rows(p->images * p->rows, work);

@@ -16,7 +16,12 @@ inline __mmask16 vec_beats(Vec x, Vec best) {
   return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(best, best, _CMP_ORD_Q), x, best, _CMP_NLE_UQ);
 }
 inline Vec vec_select(__mmask16 mask, Vec yes, Vec no) { return _mm512_mask_blend_ps(mask, no, yes); }
-inline void vec_store_bytes(uint8_t* to, Vec x, Tail tail) { _mm512_mask_cvtepi32_storeu_epi8(to, tail, _mm512_cvttps_epi32(x)); }
+
+// A place in the window for each lane.
+using Places = __m128i;
+inline Places no_places() { return _mm_setzero_si128(); }
+inline Places select_place(__mmask16 mask, int place, Places no) { return _mm_mask_mov_epi8(no, mask, _mm_set1_epi8(static_cast<char>(place))); }
+inline void store_places(uint8_t* to, Places x, Tail tail) { _mm_mask_storeu_epi8(to, tail, x); }
 // x where the byte is `place`, zero elsewhere.
 inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
   const __m512i index = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(tail, bytes));
@@ -29,7 +34,11 @@ inline Vec vec_beats(Vec x, Vec best) {
   return _mm256_and_ps(_mm256_cmp_ps(best, best, _CMP_ORD_Q), _mm256_cmp_ps(x, best, _CMP_NLE_UQ));
 }
 inline Vec vec_select(Vec mask, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, mask); }
-inline void vec_store_bytes(uint8_t* to, Vec x, Tail tail) {
+
+using Places = Vec;  // as floats
+inline Places no_places() { return vec_zero(); }
+inline Places select_place(Vec mask, int place, Places no) { return vec_select(mask, vec_set(static_cast<float>(place)), no); }
+inline void store_places(uint8_t* to, Places x, Tail tail) {
   alignas(32) int32_t number[8], here[8];
   _mm256_store_si256(reinterpret_cast<__m256i*>(number), _mm256_cvttps_epi32(x));
   _mm256_store_si256(reinterpret_cast<__m256i*>(here), tail);
@@ -53,7 +62,11 @@ inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
 typedef int32_t VecMask __attribute__((vector_size(16)));
 inline VecMask vec_beats(Vec x, Vec best) { return (best == best) & ~(x <= best); }
 inline Vec vec_select(VecMask mask, Vec yes, Vec no) { return mask ? yes : no; }
-inline void vec_store_bytes(uint8_t* to, Vec x, Tail tail) {
+
+using Places = Vec;  // as floats
+inline Places no_places() { return vec_zero(); }
+inline Places select_place(VecMask mask, int place, Places no) { return vec_select(mask, vec_set(static_cast<float>(place)), no); }
+inline void store_places(uint8_t* to, Places x, Tail tail) {
   for (int i = 0; i < tail; ++i) to[i] = static_cast<uint8_t>(x[i]);
 }
 inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
@@ -63,25 +76,26 @@ inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
 
 #endif
 
-// One row of windows: x has pooling.height rows `pitch` apart, of pixels of `channels` numbers. The place of a maximum
-// is carried as a float: windows have at most 255 places.
+// One row of windows: x has pooling.height rows `pitch` apart, of pixels of `channels` numbers.
 inline void pool_row(const Pooling& pooling, const float* x, int64_t pitch, int64_t columns, int64_t channels, bool relu,
                      float* y, uint8_t* index) {
   for (int64_t b = 0; b < columns; ++b) {
     for (int64_t c = 0; c < channels; c += kLanes) {
       const Tail tail = vec_tail(channels - c);
       const float* corner = x + b * pooling.width * channels + c;
-      Vec best = vec_load(corner, tail), place = vec_zero();
-      for (int64_t r = 0, number = 0; r < pooling.height; ++r) {
+      Vec best = vec_load(corner, tail);
+      Places place = no_places();
+      int number = 0;
+      for (int64_t r = 0; r < pooling.height; ++r) {
         for (int64_t s = 0; s < pooling.width; ++s, ++number) {
           const Vec here = vec_load(corner + r * pitch + s * channels, tail);
           const auto beats = vec_beats(here, best);
           best = vec_select(beats, here, best);
-          place = vec_select(beats, vec_set(static_cast<float>(number)), place);
+          place = select_place(beats, number, place);
         }
       }
       vec_store(y + b * channels + c, relu ? vec_relu(best) : best, tail);
-      vec_store_bytes(index + b * channels + c, place, tail);
+      store_places(index + b * channels + c, place, tail);
     }
   }
 }

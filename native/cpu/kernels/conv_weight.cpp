@@ -3,7 +3,7 @@
 //
 // dw = x^T dy over all pixels: a tile holds up to kTileRows taps and channels of x and two vectors of output channels.
 // Each chunk of rows sums into a partial gradient of its own; these are added in chunk order and turned round.
-#include "conv_pool.h"
+#include "conv_patch.h"
 #include "conv_strip.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -19,7 +19,7 @@ struct WeightGradient {
   int64_t image_rows, image_columns;  // of the gradient as it arrives
   int64_t height;          // rows of dy as it arrives in a strip
   int64_t strip_size, unpooled_size, partial_size;
-  bool unpools;
+  bool unpools, patches;
   Chunks chunks;
 };
 
@@ -40,6 +40,16 @@ void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64
                  partial + (ky * taps + i) * p.outputs + q, p.outputs, flags, nullptr);
       }
     }
+  }
+}
+
+void add_patches(const WeightGradient& p, const Strip& strip, int64_t rows, const float* dy, const uint8_t* index, float* partial,
+                 bool accumulate) {
+  for (int64_t q = 0; q < p.outputs; q += kPanel) {
+    const int64_t here = min64(kPanel, p.outputs - q);
+    const auto run = here > kLanes ? unpool_patches<2> : unpool_patches<1>;
+    run(strip.data, strip.pitch, rows, p.image_columns, dy + q, index + q, p.outputs, vec_tail(here > kLanes ? here - kLanes : here),
+        partial + q, accumulate);
   }
 }
 
@@ -81,13 +91,18 @@ void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
     int flags = 0;
     for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.image_rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
       const float* gradient = dy + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+      const int64_t top = begin * p.pooling.height, bottom = end * p.pooling.height;
+      const Strip strip = make_strip(p.source, x + image * p.source.size(), region_of(p.window, top, bottom, p.columns), slot);
+      const uint8_t* places = !p.unpools ? nullptr : index + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+      if (p.patches) {
+        add_patches(p, strip, end - begin, gradient, places, partial, flags != 0);
+        flags = kAccumulate;
+        return;
+      }
       if (p.unpools) {
-        const uint8_t* places = index + (image * p.image_rows + begin) * p.image_columns * p.outputs;
         unpool(p.pooling, end - begin, p.image_columns, p.outputs, gradient, places, slot + p.strip_size);
         gradient = slot + p.strip_size;
       }
-      const int64_t top = begin * p.pooling.height, bottom = end * p.pooling.height;
-      const Strip strip = make_strip(p.source, x + image * p.source.size(), region_of(p.window, top, bottom, p.columns), slot);
       add_strip(p, strip, top, bottom, gradient, partial, flags);
       flags = kAccumulate;
     });
@@ -114,6 +129,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   p->window = {dw[1], dw[2], stride[0], stride[1], padding[0], padding[2]};
   p->steps = dw[1] * dw[2] * dw[3];
   p->pooling = {pool[0], pool[1]};
+  p->patches = kUnpoolsPatches && p->unpools && dw[1] == 3 && dw[2] == 3 && dw[3] == 1 && stride[0] == 1 && stride[1] == 1 &&
+               pool[0] == 2 && pool[1] == 2;
   p->image_rows = dy[1];
   p->image_columns = dy[2];
   p->rows = dy[1] * pool[0];
@@ -136,7 +153,7 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
     }
   }
   p->strip_size = round_up(p->strip_size, 16);
-  p->unpooled_size = p->unpools ? round_up(p->height * pool[0] * p->columns * p->outputs, 16) : 0;
+  p->unpooled_size = p->unpools && !p->patches ? round_up(p->height * pool[0] * p->columns * p->outputs, 16) : 0;
   prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->partial_size * p->chunks.count +
                                                       (p->strip_size + p->unpooled_size) * ScratchSlots::count(p->chunks.count));
   prepared->run = run_weight_gradient;

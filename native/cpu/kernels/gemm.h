@@ -18,13 +18,20 @@ struct MatrixLayout {
   int64_t column;
 };
 
+constexpr int64_t kMostDepth = 384;         // a tile of A and the panel of B in use share L1
+constexpr int64_t kMostBlock = 128 * 1024;  // floats of a packed block of B: half of a 1 MiB L2
+constexpr int64_t kMostGroup = 32 * 1024;   // floats of packed tiles of A
+constexpr int64_t kDirectRows = 128;        // up to so many rows of A, packing B costs more than it saves
+
 struct GemmPlan {
   int64_t m, n, k;
   bool a_columns;  // A(i, k) is contiguous along i
   bool b_columns;  // B(k, j) is contiguous along k
   int64_t lda, ldb, ldc;
   bool direct_b;          // B is used where it lies
-  bool pack_a;            // tiles of a transposed A are copied first
+  bool pack_a;            // tiles of A are copied first, `group` of them at a time
+  int64_t group;
+  int64_t packed_tile;    // floats of a packed tile of A
   int tile_rows;          // rows of a tile
   int64_t block_m, block_n, block_k;  // a chunk: rows (whole tiles), columns (whole panels), depth
   int64_t depth;                      // depth of one pass over the chunk
@@ -36,6 +43,12 @@ struct GemmPlan {
   int64_t chunks() const { return count_m * count_n * count_k; }
 };
 
+// Rows a multiple of 4 KiB apart meet in the same sets of L1.
+inline bool meet_in_cache(int64_t stride) {
+  const int64_t apart = stride * 4 % 4096;
+  return stride >= 1024 && (apart < 256 || apart > 3840);
+}
+
 // Cuts by shape alone. The model, in nanoseconds of one core: arithmetic, packing of B (once for each row of chunks),
 // reading of A (once for each column of chunks), partial sums, the imbalance that few chunks leave, and a start.
 inline void plan_blocks(GemmPlan& plan, int64_t batch) {
@@ -44,25 +57,24 @@ inline void plan_blocks(GemmPlan& plan, int64_t batch) {
   const double work = 2.0 * static_cast<double>(plan.m) * static_cast<double>(plan.n) * static_cast<double>(plan.k) / (6.0 * kLanes);
   const double b_bytes = 4.0 * static_cast<double>(plan.n) * static_cast<double>(plan.k);
   const double a_bytes = 4.0 * static_cast<double>(plan.m) * static_cast<double>(plan.k);
-  const double b_cost = b_bytes * (plan.b_columns ? 0.05 : plan.direct_b ? 0.02 : 0.04);
-  const int64_t most_depth = plan.n > 4 * kPanel ? 256 : 512;
+  const double b_cost = b_bytes * (plan.b_columns ? 0.07 : plan.direct_b ? 0.02 : 0.06);
   double least = 1e300;
   for (int64_t parts = 1; parts <= 16; ++parts) {
     // A sum is cut only where it is long and the product small: long enough that partial sums cost little.
     if (parts > 1 && (plan.k < parts * 256 || plan.m * plan.n > 256 * 256)) break;
     const int64_t block_k = ceil_div(plan.k, parts);
-    const int64_t depth = block_k <= 512 ? max64(1, block_k) : ceil_div(block_k, ceil_div(block_k, most_depth));
+    const int64_t depth = max64(1, ceil_div(block_k, max64(1, ceil_div(block_k, kMostDepth))));
     for (int64_t cut_m = 1; cut_m <= min64(tiles, 32); ++cut_m) {
       const int64_t tiles_here = ceil_div(tiles, cut_m);
       if (ceil_div(tiles, tiles_here) != cut_m) continue;
       for (int64_t cut_n = 1; cut_n <= min64(panels, 64); ++cut_n) {
         const int64_t panels_here = ceil_div(panels, cut_n);
         if (ceil_div(panels, panels_here) != cut_n) continue;
-        if (!plan.direct_b && panels_here > 1 && panels_here * kPanel * depth > 96 * 1024) continue;  // L2
+        if (!plan.direct_b && panels_here > 1 && panels_here * kPanel * depth > kMostBlock) continue;
         const double chunks = static_cast<double>(cut_m * cut_n * parts * batch);
-        const double cost = (work + static_cast<double>(cut_m) * b_cost + static_cast<double>(cut_n) * a_bytes * 0.03 +
+        const double cost = (work + static_cast<double>(cut_m) * b_cost + static_cast<double>(cut_n) * a_bytes * (plan.a_columns ? 0.1 : 0.05) +
                              (parts > 1 ? 0.4 * static_cast<double>(plan.m * plan.n * parts) : 0)) *
-                                (1 + 3 / chunks) * static_cast<double>(batch) +
+                                (1 + 1.5 / chunks) * static_cast<double>(batch) +
                             chunks * 1000;
         if (cost >= least) continue;
         least = cost;
@@ -92,11 +104,13 @@ inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, MatrixLayout a, Matri
   plan.ldc = ldc;
   plan.flags = relu ? kRelu : 0;
   plan.tile_rows = balanced_rows(m);
-  plan.direct_b = !plan.b_columns && m <= 2 * kTileRows;
-  plan.pack_a = plan.a_columns && n > 2 * kPanel;
+  plan.direct_b = !plan.b_columns && m <= (meet_in_cache(plan.ldb) ? kTileRows : kDirectRows);
   plan_blocks(plan, batch);
   plan.partial_floats = plan.count_k > 1 ? plan.count_k * m * n : 0;
-  const int64_t a_floats = plan.pack_a ? plan.depth * kLanes : 0;
+  plan.pack_a = plan.block_n > 2 * kPanel && (plan.a_columns || meet_in_cache(plan.lda));
+  plan.packed_tile = plan.a_columns ? plan.depth * kLanes : plan.tile_rows * (plan.depth + 16);
+  plan.group = max64(1, min64(ceil_div(plan.block_m, plan.tile_rows), kMostGroup / plan.packed_tile));
+  const int64_t a_floats = plan.pack_a ? plan.group * plan.packed_tile : 0;
   const int64_t b_floats = plan.direct_b ? 0 : plan.depth * plan.block_n;
   plan.slot_floats = round_up(a_floats + b_floats, 16);
   return plan;
@@ -139,9 +153,12 @@ inline void run_gemm_chunk(const GemmPlan& plan, int64_t id, const float* a, con
       const int rows = static_cast<int>(min64(plan.tile_rows, plan.m - i));
       View view{plan.a_columns ? a + k * plan.lda + i : a + i * plan.lda + k, plan.lda, static_cast<int32_t>(depth), 1, 0};
       if (plan.pack_a) {
-        pack_columns(view.data, plan.lda, rows, depth, packed_a);
-        view.data = packed_a;
-        view.step = kLanes;
+        const int64_t tile = (i - i0) / plan.tile_rows % plan.group;
+        const int64_t here = min64(i1 - i, plan.group * plan.tile_rows);
+        view.step = plan.a_columns ? kLanes : plan.depth + 16;
+        if (tile == 0 && plan.a_columns) pack_columns(view.data, plan.lda, here, plan.tile_rows, depth, packed_a);
+        if (tile == 0 && !plan.a_columns) copy_rows(view.data, plan.lda, here, depth, packed_a, view.step);
+        view.data = packed_a + tile * (plan.a_columns ? depth * kLanes : plan.packed_tile);
       }
       for (int64_t q = 0; q < columns; q += kPanel) {
         const int64_t here = min64(kPanel, columns - q);

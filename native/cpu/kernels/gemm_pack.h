@@ -122,13 +122,21 @@ inline void pack_rows(const float* source, int64_t stride, int64_t columns, int6
   }
 }
 
-// `source` has `k` rows of `width` <= kTileRows contiguous numbers: to[k][kLanes].
-inline void pack_columns(const float* source, int64_t stride, int width, int64_t k, float* to) {
-  const Tail tail = vec_tail(width);
+// `source` has `k` rows of `columns` contiguous numbers, cut into tiles of `width` <= kTileRows: to[tile][k][kLanes].
+inline void pack_columns(const float* source, int64_t stride, int64_t columns, int width, int64_t k, float* to) {
+  const Tail whole = vec_tail(width);
   for (int64_t i = 0; i < k; ++i, source += stride, to += kLanes) {
-    __builtin_prefetch(source + 16 * stride);
-    vec_store(to, vec_load(source, tail));
+    float* tile = to;
+    for (int64_t c = 0; c < columns; c += width, tile += k * kLanes) {
+      __builtin_prefetch(source + 8 * stride + c);
+      vec_store(tile, vec_load(source + c, c + width <= columns ? whole : vec_tail(columns - c)));
+    }
   }
+}
+
+// `rows` rows of `k` numbers: to[row][to_stride].
+inline void copy_rows(const float* source, int64_t stride, int64_t rows, int64_t k, float* to, int64_t to_stride) {
+  for (int64_t r = 0; r < rows; ++r) memcpy(to + r * to_stride, source + r * stride, static_cast<size_t>(k) * sizeof(float));
 }
 
 }  // namespace
