@@ -4,6 +4,7 @@ export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors
 export { readSafetensors, writeSafetensors } from './io/index.js';
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
+export * as models from './models/index.js';
 export * as nn from './nn/index.js';
 export { defineOp } from './ops/index.js';
 export * as optim from './optim/index.js';

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { PolluxError } from '../errors.js';
+import type { DemoOptions } from './demo.js';
 
 /** Exit codes: 0 done, 1 failed, 2 called wrongly. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
@@ -54,8 +55,41 @@ function createProgram({ out, error }: Output, finish: (code: number) => void): 
       out(await summarize(file));
     });
 
+  program
+    .command('demo')
+    .description('train a convolutional network on the real MNIST, report, draw, save and reload')
+    .option('--model <name>', "'demo', or 'article': the network of the articles", choice('demo', 'article'), 'demo')
+    .option('--epochs <n>', 'passes over the data', whole, 5)
+    .option('--batch-size <n>', 'images a step', whole, 128)
+    .option('--seed <n>', 'seed of weights, order and augmentation', natural, 1)
+    .option('--device <name>', "'cpu', 'cuda', or 'auto'", 'auto')
+    .option('--output <folder>', 'where the plot, the sheet of digits and the model go', 'out')
+    .option('--json <file>', 'write the figures to a file')
+    .action(async (options: DemoOptions) => {
+      const { runDemo } = await import('./demo.js');
+      await runDemo(options, { out, error });
+    });
+
   return program;
 }
+
+const natural = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Expected an integer of at least 0.');
+  return value;
+};
+
+const whole = (text: string): number => {
+  if (natural(text) < 1) throw new InvalidArgumentError('Expected an integer of at least 1.');
+  return Number(text);
+};
+
+const choice =
+  (...names: string[]) =>
+  (text: string): string => {
+    if (!names.includes(text)) throw new InvalidArgumentError(`Expected one of ${names.join(', ')}.`);
+    return text;
+  };
 
 /** Runs `pollux ARGUMENTS` and resolves to its exit code; errors are printed, not thrown. */
 export async function runCommand(args: readonly string[], output: Output = terminal): Promise<number> {

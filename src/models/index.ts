@@ -1,0 +1,1 @@
+export { articleCnn, mnistCnn } from './mnist.js';
