@@ -11,7 +11,7 @@ type Rule = (operation: Operation, graph: Graph) => Operand | undefined;
 
 /** The number that every element of `operand` is, if the graph says so. */
 export const constantOf = (operand: Operand): number | undefined =>
-  (isOp(operand.producer, 'constant') ? (operand.producer.attributes['value'] as number) : undefined);
+  isOp(operand.producer, 'constant') ? (operand.producer.attributes['value'] as number) : undefined;
 
 export function constant(graph: Graph, value: number, type: Type, like: Operation): Operand {
   return graph.add(recordOf('constant'), [], { shape: type.shape, dtype: type.dtype, value }, [type], like).outputs[0]!;
@@ -25,21 +25,25 @@ const isIdentity = (permutation: readonly number[]): boolean => permutation.ever
 const numbers = (operation: Operation, name: string): readonly number[] => operation.attributes[name] as readonly number[];
 
 /** x op neutral, where it is x to the bit: x + 0 is not (it turns -0 into 0), x - 0 and x + -0 are. */
-const neutral = (right: number, left?: number): Rule => ({ inputs, outputs }) => {
-  const [a, b] = inputs as [Operand, Operand];
-  const float = isFloat(outputs[0]!.dtype);
-  const is = (operand: Operand, value: number): boolean => {
-    const found = constantOf(operand);
-    return found !== undefined && (float ? Object.is(found, value) : found === value);
+const neutral =
+  (right: number, left?: number): Rule =>
+  ({ inputs, outputs }) => {
+    const [a, b] = inputs as [Operand, Operand];
+    const float = isFloat(outputs[0]!.dtype);
+    const is = (operand: Operand, value: number): boolean => {
+      const found = constantOf(operand);
+      return found !== undefined && (float ? Object.is(found, value) : found === value);
+    };
+    if (is(b, right)) return a;
+    return left !== undefined && is(a, left) ? b : undefined;
   };
-  if (is(b, right)) return a;
-  return left !== undefined && is(a, left) ? b : undefined;
-};
 
-const twice = (name: OpName): Rule => ({ inputs }) => {
-  const inner = inputs[0]!.producer;
-  return isOp(inner, name) ? inner.inputs[0] : undefined;
-};
+const twice =
+  (name: OpName): Rule =>
+  ({ inputs }) => {
+    const inner = inputs[0]!.producer;
+    return isOp(inner, name) ? inner.inputs[0] : undefined;
+  };
 
 /** A view of a constant is that constant in another shape. */
 const ofConstant: Rule = (operation, graph) => {
@@ -70,20 +74,30 @@ const rules: Record<string, readonly Rule[]> = {
     (operation, graph) => (constantOf(operation.inputs[1]!) === 2 ? one(graph, 'square', operation.inputs[0]!, {}, operation) : undefined),
   ],
   cast: [({ inputs, outputs }) => (inputs[0]!.dtype === outputs[0]!.dtype ? inputs[0] : undefined)],
-  where: [({ inputs }) => {
-    const [condition, a, b] = inputs as [Operand, Operand, Operand];
-    const value = constantOf(condition);
-    if (a === b) return a;
-    return value === undefined ? undefined : value ? a : b;
-  }],
-  reshape: [ofConstant, unchanged, (operation, graph) => {
-    const inner = operation.inputs[0]!.producer;
-    return isOp(inner, 'reshape') ? one(graph, 'reshape', inner.inputs[0]!, operation.attributes, operation) : undefined;
-  }],
-  broadcast: [ofConstant, unchanged, (operation, graph) => {
-    const inner = operation.inputs[0]!.producer;
-    return isOp(inner, 'broadcast') ? one(graph, 'broadcast', inner.inputs[0]!, operation.attributes, operation) : undefined;
-  }],
+  where: [
+    ({ inputs }) => {
+      const [condition, a, b] = inputs as [Operand, Operand, Operand];
+      const value = constantOf(condition);
+      if (a === b) return a;
+      return value === undefined ? undefined : value ? a : b;
+    },
+  ],
+  reshape: [
+    ofConstant,
+    unchanged,
+    (operation, graph) => {
+      const inner = operation.inputs[0]!.producer;
+      return isOp(inner, 'reshape') ? one(graph, 'reshape', inner.inputs[0]!, operation.attributes, operation) : undefined;
+    },
+  ],
+  broadcast: [
+    ofConstant,
+    unchanged,
+    (operation, graph) => {
+      const inner = operation.inputs[0]!.producer;
+      return isOp(inner, 'broadcast') ? one(graph, 'broadcast', inner.inputs[0]!, operation.attributes, operation) : undefined;
+    },
+  ],
   transpose: [
     ofConstant,
     (operation) => (isIdentity(numbers(operation, 'axes')) ? operation.inputs[0] : undefined),

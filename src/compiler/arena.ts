@@ -55,7 +55,9 @@ function reusable(step: Step, output: number, at: number, blockOf: ReadonlyMap<B
 /** Bytes that are live at once, at most: no layout can do with less. */
 export function livePeak(blocks: readonly Block[]): number {
   const changes = new Map<number, number>();
-  const add = (at: number, bytes: number): void => { changes.set(at, (changes.get(at) ?? 0) + bytes); };
+  const add = (at: number, bytes: number): void => {
+    changes.set(at, (changes.get(at) ?? 0) + bytes);
+  };
   for (const block of blocks) {
     add(block.first, block.bytes);
     add(block.last + 1, -block.bytes);

@@ -29,7 +29,11 @@ export class StepBuilder {
   private readonly views = new Map<Operand, View>();
   private readonly copies = new Map<View, View>();
 
-  constructor(private readonly target: Target, bindings: readonly Binding[], graph: Graph) {
+  constructor(
+    private readonly target: Target,
+    bindings: readonly Binding[],
+    graph: Graph,
+  ) {
     this.bindings = bindings.map(({ value }, index) => {
       const buffer = new Buffer(sizeOf(value.shape) * byteSize(value.dtype), undefined);
       buffer.location = { kind: 'binding', index, offset: 0 };
@@ -116,17 +120,25 @@ export class StepBuilder {
     };
     if (!isBuiltIn(operation)) return undefined;
     switch (operation.op.name as OpName) {
-      case 'identity': case 'detach': case 'copy': return this.view(operation.inputs[0]!);
-      case 'transpose': return change((input) => transposed(input, numbers('axes')));
-      case 'broadcast': return change((input) => broadcasted(input, shape));
-      case 'slice': return change((input) => sliced(input, numbers('start'), numbers('step'), shape));
-      case 'flip': return change((input) => flipped(input, numbers('axes')));
+      case 'identity':
+      case 'detach':
+      case 'copy':
+        return this.view(operation.inputs[0]!);
+      case 'transpose':
+        return change((input) => transposed(input, numbers('axes')));
+      case 'broadcast':
+        return change((input) => broadcasted(input, shape));
+      case 'slice':
+        return change((input) => sliced(input, numbers('start'), numbers('step'), shape));
+      case 'flip':
+        return change((input) => flipped(input, numbers('axes')));
       case 'reshape': {
         const input = this.view(operation.inputs[0]!);
         const source = reshaped(input, shape) ? input : this.compact(input, sources);
         return { ...reshaped(source, shape)!, dtype: source.dtype, buffer: source.buffer };
       }
-      default: return undefined;
+      default:
+        return undefined;
     }
   }
 }

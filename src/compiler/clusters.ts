@@ -15,7 +15,10 @@ export class Clusters {
   private readonly stamp: Int32Array;
   private generation = 0;
 
-  constructor(operations: readonly Operation[], private readonly sink: Operation) {
+  constructor(
+    operations: readonly Operation[],
+    private readonly sink: Operation,
+  ) {
     const count = operations.length;
     this.members = operations.map((operation) => [operation]);
     this.group = Int32Array.from({ length: count }, (_, i) => i);

@@ -31,14 +31,22 @@ export class Constants {
 
 function writeNumber(view: DataView, at: number, value: number, dtype: DType): void {
   switch (dtype) {
-    case 'float32': return view.setFloat32(at, value, true);
-    case 'bfloat16': return view.setUint16(at, roundToBfloat16(value), true);
-    case 'float16': return view.setUint16(at, roundToFloat16(value), true);
-    case 'int8': return view.setInt8(at, value);
-    case 'uint8': return view.setUint8(at, value);
-    case 'int32': return view.setInt32(at, value, true);
-    case 'int64': return view.setBigInt64(at, BigInt(value), true);
-    case 'bool': return view.setUint8(at, value ? 1 : 0);
+    case 'float32':
+      return view.setFloat32(at, value, true);
+    case 'bfloat16':
+      return view.setUint16(at, roundToBfloat16(value), true);
+    case 'float16':
+      return view.setUint16(at, roundToFloat16(value), true);
+    case 'int8':
+      return view.setInt8(at, value);
+    case 'uint8':
+      return view.setUint8(at, value);
+    case 'int32':
+      return view.setInt32(at, value, true);
+    case 'int64':
+      return view.setBigInt64(at, BigInt(value), true);
+    case 'bool':
+      return view.setUint8(at, value ? 1 : 0);
   }
 }
 

@@ -9,7 +9,18 @@ import type { OpName } from './record.js';
 import type { Target } from './target.js';
 
 /** What the compiler does by itself: no backend has a kernel for them. */
-const compiled = new Set<string>(['leaf', 'constant', 'identity', 'detach', 'copy', 'reshape', 'transpose', 'broadcast', 'slice', 'flip'] satisfies OpName[]);
+const compiled = new Set<string>([
+  'leaf',
+  'constant',
+  'identity',
+  'detach',
+  'copy',
+  'reshape',
+  'transpose',
+  'broadcast',
+  'slice',
+  'flip',
+] satisfies OpName[]);
 
 /** A decomposition of a decomposition of ... this deep leads back to itself, as that of a matmul without bias does. */
 const DEEPEST = 32;
@@ -17,8 +28,13 @@ const DEEPEST = 32;
 /** Runs as an instruction of an elementwise program. */
 export function isInstruction(operation: Operation, target: Target): boolean {
   const { op, outputs, inputs } = operation;
-  return op.cost === 'elementwise' && outputs.length === 1 && inputs.length <= 3 && isBuiltIn(operation)
-    && (target.instruction(op.name)?.dtypes.has(outputs[0]!.dtype) ?? false);
+  return (
+    op.cost === 'elementwise' &&
+    outputs.length === 1 &&
+    inputs.length <= 3 &&
+    isBuiltIn(operation) &&
+    (target.instruction(op.name)?.dtypes.has(outputs[0]!.dtype) ?? false)
+  );
 }
 
 /** Runs as a kernel of the op's name, epilogues included. */
@@ -31,8 +47,7 @@ export function hasKernel(operation: Operation, target: Target): boolean {
   return !hasBias(operation) || kernel.fusions.has('bias');
 }
 
-const hasBias = (operation: Operation): boolean =>
-  (isOp(operation, 'matmul') || isOp(operation, 'conv2d')) && operation.inputs.length > 2;
+const hasBias = (operation: Operation): boolean => (isOp(operation, 'matmul') || isOp(operation, 'conv2d')) && operation.inputs.length > 2;
 
 const isSupported = (operation: Operation, target: Target): boolean =>
   (isBuiltIn(operation) && compiled.has(operation.op.name)) || isInstruction(operation, target) || hasKernel(operation, target);
@@ -41,14 +56,23 @@ const isSupported = (operation: Operation, target: Target): boolean =>
 function expand(operation: Operation, graph: Graph): Operation[] {
   const { op, inputs, attributes, sources } = operation;
   const around = { ...context, scope: sources[0]?.scope ?? '', stopped: false, recomputed: operation.recomputed, captureStacks: false };
-  const stubs = inputs.map(({ shape, dtype }) => new Node(0, recordOf('leaf'), [], { shape, dtype }, [{ shape, dtype }], around).outputs[0]!);
+  const stubs = inputs.map(
+    ({ shape, dtype }) => new Node(0, recordOf('leaf'), [], { shape, dtype }, [{ shape, dtype }], around).outputs[0]!,
+  );
   const results = withContext(around, () =>
-    op.decompose!(stubs, attributes, new Node(0, op, stubs, attributes, operation.outputs, around)));
+    op.decompose!(stubs, attributes, new Node(0, op, stubs, attributes, operation.outputs, around)),
+  );
   const imported = new Map<Value, Operand>(stubs.map((stub, i) => [stub, inputs[i]!]));
   const made: Operation[] = [];
   for (const node of reachable(results)) {
     if (imported.has(node.outputs[0]!)) continue;
-    const part = graph.add(node.op, node.inputs.map((input) => imported.get(input)!), node.attributes, node.outputs, operation);
+    const part = graph.add(
+      node.op,
+      node.inputs.map((input) => imported.get(input)!),
+      node.attributes,
+      node.outputs,
+      operation,
+    );
     node.outputs.forEach((value, i) => imported.set(value, part.outputs[i]!));
     made.push(part);
   }
@@ -60,9 +84,11 @@ function unsupported(operation: Operation, target: Target): PolluxError {
   const { op, inputs, outputs, sources } = operation;
   const scope = sources[0]?.scope;
   const types = `${inputs.map(show).join(', ')}${inputs.length ? ' -> ' : ''}${outputs.map(show).join(', ')}`;
-  return new PolluxError('UNSUPPORTED',
+  return new PolluxError(
+    'UNSUPPORTED',
     `${op.name}: the ${target.name ?? 'chosen'} backend has no kernel for ${types}${scope ? ` (in ${scope})` : ''}, and the op has no ` +
-    'decomposition. Cast its inputs to float32, or run it on another device.');
+      'decomposition. Cast its inputs to float32, or run it on another device.',
+  );
 }
 
 /**

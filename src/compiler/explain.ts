@@ -35,8 +35,12 @@ export const showFlops = (flops: number): string => scaled(flops, ['', 'k', 'M',
 
 function table(rows: readonly (readonly string[])[], right: ReadonlySet<number>): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) =>
-    (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (right.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /**
@@ -53,9 +57,14 @@ export function explainPlan({ description, steps, blocks, livePeak, frozen }: Pl
     const scope = step.sources.find((node) => node.scope)?.scope ?? '';
     const nanoseconds = profile?.[i] ?? 0;
     return [
-      String(i), step.kernel, describeSources(step), scope,
+      String(i),
+      step.kernel,
+      describeSources(step),
+      scope,
       outputs.map(({ dtype, shape }) => `${dtype}[${shape.join(', ')}]`).join(' '),
-      showBytes(bytes), showFlops(flops), commit ? 'commit' : '',
+      showBytes(bytes),
+      showFlops(flops),
+      commit ? 'commit' : '',
       ...(profile ? [(nanoseconds / 1000).toFixed(1), ((100 * nanoseconds) / (time || 1)).toFixed(1)] : []),
     ];
   });
@@ -64,13 +73,18 @@ export function explainPlan({ description, steps, blocks, livePeak, frozen }: Pl
   const flops = description.steps.reduce((total, step) => total + step.flops, 0);
   const shared = blocks.reduce((total, block) => total + block.buffers.length, 0);
   const lines = table([head, ...rows], new Set([0, 5, 6, 8, 9]));
-  lines.push('',
-    `${steps.length} steps made of ${ops} ops; ${showBytes(bytes)} moved, ${showFlops(flops)} FLOPs`
-    + (profile ? `, ${(time / 1e6).toFixed(3)} ms` : ''),
-    `arena ${showBytes(description.arenaBytes)} for ${shared} buffers (at most ${showBytes(livePeak)} live at once)`);
+  lines.push(
+    '',
+    `${steps.length} steps made of ${ops} ops; ${showBytes(bytes)} moved, ${showFlops(flops)} FLOPs` +
+      (profile ? `, ${(time / 1e6).toFixed(3)} ms` : ''),
+    `arena ${showBytes(description.arenaBytes)} for ${shared} buffers (at most ${showBytes(livePeak)} live at once)`,
+  );
   if (frozen.length) {
-    lines.push(`frozen numbers: ${frozen.map(({ value, dtype, scope, uses }) =>
-      `${value} ${dtype}${scope ? ` in ${scope}` : ''}${uses > 1 ? ` (${uses} uses)` : ''}`).join('; ')}`);
+    lines.push(
+      `frozen numbers: ${frozen
+        .map(({ value, dtype, scope, uses }) => `${value} ${dtype}${scope ? ` in ${scope}` : ''}${uses > 1 ? ` (${uses} uses)` : ''}`)
+        .join('; ')}`,
+    );
   }
   return lines.join('\n');
 }

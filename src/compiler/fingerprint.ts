@@ -26,6 +26,10 @@ export function fingerprint(request: CompileRequest): string {
     if (node.recomputed) part += `r${node.recomputed}`;
     parts.push(`${part})${attributesKey(node.attributes)}`);
   }
-  parts.push(results.map(name).join(), updates.map(({ target, value }) => `${leaves.get(target.node)}=${name(value)}`).join(), checks.map(name).join());
+  parts.push(
+    results.map(name).join(),
+    updates.map(({ target, value }) => `${leaves.get(target.node)}=${name(value)}`).join(),
+    checks.map(name).join(),
+  );
   return parts.join('\n');
 }

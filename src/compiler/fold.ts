@@ -1,16 +1,21 @@
 import type { DType } from '../graph/dtype.js';
 
 const clampInt = (value: number, low: number, high: number): number =>
-  (Number.isNaN(value) ? 0 : Math.min(high, Math.max(low, Math.trunc(value))));
+  Number.isNaN(value) ? 0 : Math.min(high, Math.max(low, Math.trunc(value)));
 
 /** `value` as an element of `dtype`, or undefined where this file does not know the exact bits. */
 function castNumber(value: number, dtype: DType): number | undefined {
   switch (dtype) {
-    case 'float32': return Math.fround(value);
-    case 'int32': return clampInt(value, -(2 ** 31), 2 ** 31 - 1);
-    case 'int64': return exactInteger(clampInt(value, -(2 ** 63), 2 ** 63));
-    case 'bool': return value !== 0 ? 1 : 0;
-    default: return undefined;
+    case 'float32':
+      return Math.fround(value);
+    case 'int32':
+      return clampInt(value, -(2 ** 31), 2 ** 31 - 1);
+    case 'int64':
+      return exactInteger(clampInt(value, -(2 ** 63), 2 ** 63));
+    case 'bool':
+      return value !== 0 ? 1 : 0;
+    default:
+      return undefined;
   }
 }
 

@@ -12,7 +12,10 @@ const joined = (...operations: Operation[]): Operation['sources'] => operations.
 function absorbTranspose(matmul: Operation, graph: Graph): Operation {
   let { attributes } = matmul;
   const inputs = [...matmul.inputs];
-  for (const [i, name] of [[0, 'transposeA'], [1, 'transposeB']] as const) {
+  for (const [i, name] of [
+    [0, 'transposeA'],
+    [1, 'transposeB'],
+  ] as const) {
     const { producer } = inputs[i]!;
     if (!isOp(producer, 'transpose')) continue;
     const axes = producer.attributes['axes'] as readonly number[];
@@ -47,11 +50,19 @@ function onlyReader(contraction: Operation): { reader: Operation; operand: Opera
 }
 
 /** Puts a contraction that does its reader's work too in the place of both. */
-function absorb(graph: Graph, contraction: Operation, reader: Operation, through: Operation | undefined, inputs: readonly Operand[],
-  attributes: Attributes): Operation {
+function absorb(
+  graph: Graph,
+  contraction: Operation,
+  reader: Operation,
+  through: Operation | undefined,
+  inputs: readonly Operand[],
+  attributes: Attributes,
+): Operation {
   const fused = graph.add(contraction.op, inputs, attributes, contraction.outputs, reader, joined(contraction, reader));
   const [output] = fused.outputs as [Operand];
-  const result = through ? graph.add(through.op, [output], through.attributes, through.outputs, reader, through.sources).outputs[0]! : output;
+  const result = through
+    ? graph.add(through.op, [output], through.attributes, through.outputs, reader, through.sources).outputs[0]!
+    : output;
   graph.replace(reader.outputs[0]!, result);
   return fused;
 }
@@ -76,7 +87,11 @@ function absorbRelu(contraction: Operation, graph: Graph): Operation {
 
 /** conv2d + bias + maxPool2d (+ relu): the convolution is never written at its full size. */
 function absorbPool(convolution: Operation, graph: Graph, target: Target): void {
-  const { inputs, attributes: { stride, padding, activation }, outputs } = convolution;
+  const {
+    inputs,
+    attributes: { stride, padding, activation },
+    outputs,
+  } = convolution;
   const pool = soleUser(outputs[0]!);
   const kernel = target.kernel('conv2dMaxPool');
   if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || inputs.length < 3 || activation === 'relu') return;
@@ -84,9 +99,20 @@ function absorbPool(convolution: Operation, graph: Graph, target: Target): void 
   const [pooled, index] = pool.outputs as [Operand, Operand];
   const user = kernel.fusions.has('relu') ? soleUser(pooled) : undefined;
   const relu = user && isOp(user, 'relu') ? user : undefined;
-  const attributes: Attributes = { stride: stride!, padding: padding!, window: pool.attributes['window']!, activation: relu ? 'relu' : 'none' };
-  const fused = graph.add(recordOf('conv2dMaxPool'), inputs, attributes, pool.outputs, relu ?? pool,
-    relu ? joined(convolution, pool, relu) : joined(convolution, pool));
+  const attributes: Attributes = {
+    stride: stride!,
+    padding: padding!,
+    window: pool.attributes['window']!,
+    activation: relu ? 'relu' : 'none',
+  };
+  const fused = graph.add(
+    recordOf('conv2dMaxPool'),
+    inputs,
+    attributes,
+    pool.outputs,
+    relu ?? pool,
+    relu ? joined(convolution, pool, relu) : joined(convolution, pool),
+  );
   graph.replace(relu ? relu.outputs[0]! : pooled, fused.outputs[0]!);
   graph.replace(index, fused.outputs[1]!);
 }
@@ -102,8 +128,14 @@ function absorbUnpool(gradient: Operation, graph: Graph, target: Target): void {
     window: unpool.attributes['window']!,
     outputSize: [dy.shape[1]!, dy.shape[2]!],
   };
-  const fused = graph.add(recordOf('conv2dGradWeightUnpool'), [x, ...unpool.inputs], attributes, gradient.outputs, gradient,
-    joined(unpool, gradient));
+  const fused = graph.add(
+    recordOf('conv2dGradWeightUnpool'),
+    [x, ...unpool.inputs],
+    attributes,
+    gradient.outputs,
+    gradient,
+    joined(unpool, gradient),
+  );
   graph.replace(gradient.outputs[0]!, fused.outputs[0]!);
 }
 

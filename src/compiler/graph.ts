@@ -82,8 +82,14 @@ export class Graph {
     const imported = new Map<Value, Operand>();
     const operations: Operation[] = [];
     for (const node of reachable(values)) {
-      const operation = new Operation(node.op, node.inputs.map((input) => imported.get(input)!), node.attributes, node.outputs, [node],
-        operations.length);
+      const operation = new Operation(
+        node.op,
+        node.inputs.map((input) => imported.get(input)!),
+        node.attributes,
+        node.outputs,
+        [node],
+        operations.length,
+      );
       operations.push(operation);
       node.outputs.forEach((value, i) => imported.set(value, operation.outputs[i]!));
       if (due()) yield;
@@ -105,7 +111,14 @@ export class Graph {
       return index;
     });
     this.counts = { results: roots.results.length, updates: roots.updates.length, checks: roots.checks.length };
-    this.sink = new Operation(sinkRecord, values.map((value) => imported.get(value)!), {}, [], [], Infinity);
+    this.sink = new Operation(
+      sinkRecord,
+      values.map((value) => imported.get(value)!),
+      {},
+      [],
+      [],
+      Infinity,
+    );
   }
 
   get results(): readonly Operand[] {
@@ -131,8 +144,15 @@ export class Graph {
   }
 
   /** Adds an operation that takes the place of `like` in the order, and its provenance. */
-  add(op: Op, inputs: readonly Operand[], attributes: Attributes, types: readonly Type[], like: Operation,
-    sources: readonly Node[] = like.sources, program?: Program): Operation {
+  add(
+    op: Op,
+    inputs: readonly Operand[],
+    attributes: Attributes,
+    types: readonly Type[],
+    like: Operation,
+    sources: readonly Node[] = like.sources,
+    program?: Program,
+  ): Operation {
     const operation = new Operation(op, inputs, attributes, types, sources, like.order, program);
     this.operations.push(operation);
     return operation;
@@ -163,7 +183,9 @@ export class Graph {
       if (!needed.has(operation)) for (const input of operation.inputs) input.users.delete(operation);
     }
     const kept = this.operations.filter((operation) => needed.has(operation));
-    kept.forEach((operation, i) => { operation.position = i; });
+    kept.forEach((operation, i) => {
+      operation.position = i;
+    });
     const successors: number[][] = [];
     for (const operation of kept) {
       const list: number[] = [];
@@ -171,10 +193,16 @@ export class Graph {
       successors.push(list);
       if (due()) yield;
     }
-    const order = yield* topologicalOrder(kept.map((operation) => operation.order), successors, due);
+    const order = yield* topologicalOrder(
+      kept.map((operation) => operation.order),
+      successors,
+      due,
+    );
     this.operations = order.map((i) => kept[i]!);
     if (this.operations.length < kept.length) throw new PolluxError('INTERNAL', 'compile: a pass has made a cycle');
-    this.operations.forEach((operation, i) => { operation.position = i; });
+    this.operations.forEach((operation, i) => {
+      operation.position = i;
+    });
     this.sink.position = this.operations.length;
   }
 }

@@ -49,14 +49,19 @@ export const transposed = (layout: Layout, axes: readonly number[]): Layout => (
 
 export function broadcasted(layout: Layout, shape: readonly number[]): Layout {
   const added = shape.length - layout.shape.length;
-  const strides = shape.map((size, axis) => (axis < added || (layout.shape[axis - added] === 1 && size !== 1) ? 0 : layout.strides[axis - added]!));
+  const strides = shape.map((size, axis) =>
+    axis < added || (layout.shape[axis - added] === 1 && size !== 1) ? 0 : layout.strides[axis - added]!,
+  );
   return { shape, strides, offset: layout.offset };
 }
 
 export function sliced(layout: Layout, start: readonly number[], step: readonly number[], shape: readonly number[]): Layout {
   let { offset } = layout;
   // The start of an empty slice may lie behind the last element.
-  if (!shape.includes(0)) layout.strides.forEach((stride, axis) => { offset += stride * start[axis]!; });
+  if (!shape.includes(0))
+    layout.strides.forEach((stride, axis) => {
+      offset += stride * start[axis]!;
+    });
   return { shape, strides: layout.strides.map((stride, axis) => stride * step[axis]!), offset };
 }
 

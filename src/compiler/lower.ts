@@ -65,7 +65,12 @@ export class Lowering {
   private tensor(view: View): number {
     let number = this.numbers.get(view);
     if (number === undefined) {
-      const { dtype, shape, strides, buffer: { location } } = view;
+      const {
+        dtype,
+        shape,
+        strides,
+        buffer: { location },
+      } = view;
       const index = location.kind === 'arena' ? 0 : location.index;
       const offset = location.offset + view.offset * byteSize(dtype);
       number = this.tensors.push({ dtype, shape, strides, location: { kind: location.kind, index, offset } }) - 1;
@@ -74,4 +79,3 @@ export class Lowering {
     return number;
   }
 }
-

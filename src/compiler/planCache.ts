@@ -6,8 +6,12 @@ export class PlanCache<T> {
    * @param capacity how many plans are kept
    * @param discard called with a plan that is dropped
    */
-  constructor(readonly capacity: number, private readonly discard: (plan: T) => void = () => {}) {
-    if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`PlanCache: capacity ${capacity} must be an integer of at least 1`);
+  constructor(
+    readonly capacity: number,
+    private readonly discard: (plan: T) => void = () => {},
+  ) {
+    if (!Number.isInteger(capacity) || capacity < 1)
+      throw new RangeError(`PlanCache: capacity ${capacity} must be an integer of at least 1`);
   }
 
   get size(): number {

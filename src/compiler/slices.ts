@@ -1,5 +1,5 @@
 /** How long a pass may hold the main thread before it yields, in milliseconds. */
-const SLICE = 5;
+const SLICE = 4;
 
 /**
  * A clock for passes: `if (due()) yield;` yields about every `deadline` milliseconds of work. The time that the driver spends

@@ -51,8 +51,11 @@ export class Step {
     readonly program?: Program,
   ) {
     for (const input of inputs) input.buffer.readers.add(this);
-    this.outputs = outputs.map(({ shape, dtype }) =>
-      ({ ...contiguous(shape), dtype, buffer: new Buffer(sizeOf(shape) * byteSize(dtype), this) }));
+    this.outputs = outputs.map(({ shape, dtype }) => ({
+      ...contiguous(shape),
+      dtype,
+      buffer: new Buffer(sizeOf(shape) * byteSize(dtype), this),
+    }));
   }
 
   /** Steps that read what this one writes. */

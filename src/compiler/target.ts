@@ -21,4 +21,3 @@ export interface Target {
   /** One instruction of elementwise programs, with the dtypes of the value that it defines. */
   instruction(op: string): { readonly dtypes: ReadonlySet<DType> } | undefined;
 }
-

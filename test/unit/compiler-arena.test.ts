@@ -20,13 +20,16 @@ describe('memory of a plan', () => {
   });
 
   it('holds in random graphs', () => {
-    fc.assert(fc.property(...seeds, fc.boolean(), (seed, size, fuse) => {
-      const { model } = randomModel(seed, size);
-      const everything = model.bindings.map((_, i) => i);
-      for (const target of Object.values(targets)) {
-        expect(replay(compile({ ...model, target, options: { fuse } }).description, { rereads: everything })).toEqual([]);
-      }
-    }), { numRuns: 150 });
+    fc.assert(
+      fc.property(...seeds, fc.boolean(), (seed, size, fuse) => {
+        const { model } = randomModel(seed, size);
+        const everything = model.bindings.map((_, i) => i);
+        for (const target of Object.values(targets)) {
+          expect(replay(compile({ ...model, target, options: { fuse } }).description, { rereads: everything })).toEqual([]);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('is shared: a chain of products needs two buffers, however long', () => {
@@ -48,8 +51,9 @@ describe('the checker itself', () => {
     const saved = plan.steps.findIndex(({ kernel }) => kernel === 'matmul');
     const output = plan.steps[saved]!.outputs[0]!;
     const [other] = plan.steps[saved + 1]!.outputs;
-    const found = [...Array(plan.arenaBytes / 4).keys()].some((i) => i * 4 !== plan.tensors[output]!.location.offset
-      && spoil((p) => ({ ...p, tensors: moved(other!, i * 4) })) !== '');
+    const found = [...Array(plan.arenaBytes / 4).keys()].some(
+      (i) => i * 4 !== plan.tensors[output]!.location.offset && spoil((p) => ({ ...p, tensors: moved(other!, i * 4) })) !== '',
+    );
     expect(found).toBe(true);
   });
 

@@ -12,7 +12,14 @@ import { replay } from './compilerReplay.js';
 const kernels = (plan: CompiledPlan): string[] => plan.steps.map(({ kernel }) => kernel);
 
 function request(results: readonly Value[], leaves: readonly Value[], more: Partial<CompileRequest> = {}): CompileRequest {
-  return { results, updates: [], checks: [], bindings: leaves.map((value) => ({ value, kind: 'input' as const })), target: targets.everything, ...more };
+  return {
+    results,
+    updates: [],
+    checks: [],
+    bindings: leaves.map((value) => ({ value, kind: 'input' as const })),
+    target: targets.everything,
+    ...more,
+  };
 }
 
 describe('simplify', () => {
@@ -47,7 +54,10 @@ describe('simplify', () => {
 describe('fusion', () => {
   it('makes the CNN step of the kernels it should be made of', () => {
     const names = kernels(compile({ ...cnnStep(), target: targets.everything }));
-    expect(names.filter((name) => name.startsWith('conv') || name.startsWith('maxPool'))).toEqual(['conv2dMaxPool', 'conv2dGradWeightUnpool']);
+    expect(names.filter((name) => name.startsWith('conv') || name.startsWith('maxPool'))).toEqual([
+      'conv2dMaxPool',
+      'conv2dGradWeightUnpool',
+    ]);
     // Bias and relu are in the products: what is left between the layers is the mask of relu.
     expect(names.slice(0, 4)).toEqual(['conv2dMaxPool', 'matmul', 'matmul', 'crossEntropy']);
   });
@@ -81,15 +91,29 @@ describe('the commit phase', () => {
   const bytes = (...data: number[]): Uint8Array => encode({ shape: [2], dtype: 'float32', data: Float64Array.from(data) });
   const state = (): Value => ops.leaf([2], 'float32');
   const run = (pairs: [Value, Value][], results: Value[] = []) => {
-    const made = request(results, [], { bindings: pairs.map(([value]) => ({ value, kind: 'state' })), updates: pairs.map(([target, value]) => ({ target, value })) });
+    const made = request(results, [], {
+      bindings: pairs.map(([value]) => ({ value, kind: 'state' })),
+      updates: pairs.map(([target, value]) => ({ target, value })),
+    });
     const plan = compile(made);
-    const outcome = execute(plan.description, pairs.map((_, i) => bytes(10 * i + 1, 10 * i + 2)));
+    const outcome = execute(
+      plan.description,
+      pairs.map((_, i) => bytes(10 * i + 1, 10 * i + 2)),
+    );
     return { plan, states: outcome.bindings.map(values), results: outcome.results.map(values) };
   };
 
   it('swaps two states', () => {
     const [a, b] = [state(), state()];
-    expect(run([[a, b], [b, a]]).states).toEqual([[11, 12], [1, 2]]);
+    expect(
+      run([
+        [a, b],
+        [b, a],
+      ]).states,
+    ).toEqual([
+      [11, 12],
+      [1, 2],
+    ]);
   });
 
   it('turns a state round', () => {
@@ -99,9 +123,21 @@ describe('the commit phase', () => {
 
   it('updates in place, and lets others read the old value first', () => {
     const [a, b] = [state(), state()];
-    const { plan, states, results } = run([[a, ops.add(a, 1)], [b, ops.mul(a, b)]], [ops.exp(ops.mul(a, 0)), a]);
-    expect(states).toEqual([[2, 3], [11, 24]]);
-    expect(results).toEqual([[1, 1], [1, 2]]);
+    const { plan, states, results } = run(
+      [
+        [a, ops.add(a, 1)],
+        [b, ops.mul(a, b)],
+      ],
+      [ops.exp(ops.mul(a, 0)), a],
+    );
+    expect(states).toEqual([
+      [2, 3],
+      [11, 24],
+    ]);
+    expect(results).toEqual([
+      [1, 1],
+      [1, 2],
+    ]);
     expect(plan.description.steps.filter(({ commit }) => commit)).toHaveLength(2);
   });
 
@@ -109,13 +145,27 @@ describe('the commit phase', () => {
     const [a, b] = [state(), state()];
     const next = ops.add(a, b);
     // b' reads the old a and the new one.
-    expect(run([[a, next], [b, ops.mul(a, next)]]).states).toEqual([[12, 14], [12, 28]]);
+    expect(
+      run([
+        [a, next],
+        [b, ops.mul(a, next)],
+      ]).states,
+    ).toEqual([
+      [12, 14],
+      [12, 28],
+    ]);
   });
 
   it('gives one value to two states and to a result', () => {
     const [a, b] = [state(), state()];
     const next = ops.add(a, b);
-    const { states, results } = run([[a, next], [b, next]], [next, next]);
+    const { states, results } = run(
+      [
+        [a, next],
+        [b, next],
+      ],
+      [next, next],
+    );
     expect([...states, ...results]).toEqual(Array(4).fill([12, 14]));
   });
 
@@ -123,9 +173,16 @@ describe('the commit phase', () => {
     const [a, indices] = [state(), ops.leaf([1], 'int32')];
     const next = ops.add(a, 1);
     const picked = ops.gather(next, indices);
-    const plan = compile(request([picked], [], {
-      bindings: [{ value: a, kind: 'state' }, { value: indices, kind: 'input' }], updates: [{ target: a, value: next }], checks: [picked],
-    }));
+    const plan = compile(
+      request([picked], [], {
+        bindings: [
+          { value: a, kind: 'state' },
+          { value: indices, kind: 'input' },
+        ],
+        updates: [{ target: a, value: next }],
+        checks: [picked],
+      }),
+    );
     expect(replay(plan.description)).toEqual([]);
     expect(plan.steps.at(-1)!.label).toMatch(/^copy/);
   });
@@ -157,8 +214,12 @@ describe('fingerprint', () => {
     const x = ops.leaf([2], 'float32');
     const y = ops.exp(x);
     const keys = [
-      request([ops.add(x, 0)], [x]), request([ops.add(x, -0)], [x]), request([x, y], [x]), request([y, x], [x]),
-      request([x, y], [], { bindings: [{ value: x, kind: 'state' }] }), request([x, y], [x], { checks: [y] }),
+      request([ops.add(x, 0)], [x]),
+      request([ops.add(x, -0)], [x]),
+      request([x, y], [x]),
+      request([y, x], [x]),
+      request([x, y], [], { bindings: [{ value: x, kind: 'state' }] }),
+      request([x, y], [x], { checks: [y] }),
     ].map(fingerprint);
     expect(new Set(keys).size).toBe(keys.length);
   });
@@ -191,7 +252,8 @@ describe('compiling', () => {
   it('explains itself', () => {
     const plan = compile({ ...cnnStep(), target: targets.everything });
     const text = plan.explain(Float64Array.from(plan.steps, () => 1000));
-    for (const part of ['conv2dMaxPool', 'conv2d+add+maxPool2d+relu', 'commit', 'arena', 'frozen numbers', 'ms']) expect(text).toContain(part);
+    for (const part of ['conv2dMaxPool', 'conv2d+add+maxPool2d+relu', 'commit', 'arena', 'frozen numbers', 'ms'])
+      expect(text).toContain(part);
     expect(text.split('\n').length).toBeGreaterThan(plan.steps.length);
   });
 });

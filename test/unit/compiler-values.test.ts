@@ -13,7 +13,10 @@ import { randomModel, seeds } from './compilerRandom.js';
 type Data = ReadonlyMap<Value, NdArray64>;
 
 const run = (model: Model, data: Data, target: Target, fuse: boolean): Outcome =>
-  execute(compile({ ...model, target, options: { fuse } }).description, model.bindings.map(({ value }) => encode(rounded(data.get(value)!))));
+  execute(
+    compile({ ...model, target, options: { fuse } }).description,
+    model.bindings.map(({ value }) => encode(rounded(data.get(value)!))),
+  );
 
 /** What the model means: its results, then its bindings after the run. */
 function meaning(model: Model, data: Data, exact: boolean): NdArray64[] {
@@ -37,22 +40,28 @@ function dataOf(model: Model, labels = 10): Data {
   }
   // Second moments are never negative.
   model.updates.slice(1).forEach(({ target }, i) => {
-    if (i % 3 === 2) data.get(target)!.data.forEach((x, at, all) => { all[at] = Math.abs(x); });
+    if (i % 3 === 2)
+      data.get(target)!.data.forEach((x, at, all) => {
+        all[at] = Math.abs(x);
+      });
   });
   return data;
 }
 
 describe('a compiled plan', () => {
   it('has the bits of the graph it was made of, fused or not', () => {
-    fc.assert(fc.property(...seeds, fc.boolean(), (seed, size, fuse) => {
-      const { model, data } = randomModel(seed, size);
-      const expected = meaning(model, data, false);
-      for (const target of [targets.plain, targets.strided]) {
-        const { results, bindings } = run(model, data, target, fuse);
-        const found = [...results, ...bindings].map((bytes, i) => decode(bytes, expected[i]!));
-        found.forEach((array, i) => expect([...array.data]).toEqual([...expected[i]!.data]));
-      }
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(...seeds, fc.boolean(), (seed, size, fuse) => {
+        const { model, data } = randomModel(seed, size);
+        const expected = meaning(model, data, false);
+        for (const target of [targets.plain, targets.strided]) {
+          const { results, bindings } = run(model, data, target, fuse);
+          const found = [...results, ...bindings].map((bytes, i) => decode(bytes, expected[i]!));
+          found.forEach((array, i) => expect([...array.data]).toEqual([...expected[i]!.data]));
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 
   const cases = Object.entries(targets).flatMap(([name, target]) => [true, false].map((fuse) => ({ name, target, fuse })));

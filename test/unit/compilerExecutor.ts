@@ -26,23 +26,37 @@ export const rounded = (array: NdArray64): NdArray64 =>
 
 function readElement(view: DataView, at: number, dtype: DType): number {
   switch (dtype) {
-    case 'float32': return view.getFloat32(at, true);
-    case 'int32': return view.getInt32(at, true);
-    case 'int64': return Number(view.getBigInt64(at, true));
-    case 'uint8': case 'bool': return view.getUint8(at);
-    case 'int8': return view.getInt8(at);
-    default: throw new Error(`the executor does not hold ${dtype}`);
+    case 'float32':
+      return view.getFloat32(at, true);
+    case 'int32':
+      return view.getInt32(at, true);
+    case 'int64':
+      return Number(view.getBigInt64(at, true));
+    case 'uint8':
+    case 'bool':
+      return view.getUint8(at);
+    case 'int8':
+      return view.getInt8(at);
+    default:
+      throw new Error(`the executor does not hold ${dtype}`);
   }
 }
 
 function writeElement(view: DataView, at: number, dtype: DType, value: number): void {
   switch (dtype) {
-    case 'float32': return view.setFloat32(at, value, true);
-    case 'int32': return view.setInt32(at, value, true);
-    case 'int64': return view.setBigInt64(at, BigInt(value), true);
-    case 'uint8': case 'bool': return view.setUint8(at, value);
-    case 'int8': return view.setInt8(at, value);
-    default: throw new Error(`the executor does not hold ${dtype}`);
+    case 'float32':
+      return view.setFloat32(at, value, true);
+    case 'int32':
+      return view.setInt32(at, value, true);
+    case 'int64':
+      return view.setBigInt64(at, BigInt(value), true);
+    case 'uint8':
+    case 'bool':
+      return view.setUint8(at, value);
+    case 'int8':
+      return view.setInt8(at, value);
+    default:
+      throw new Error(`the executor does not hold ${dtype}`);
   }
 }
 
@@ -55,12 +69,25 @@ export interface Outcome {
 }
 
 /** A program, one instruction after the other, each result rounded to its dtype as a kernel's registers do. */
-function runProgram(instructions: readonly Instruction[], stored: readonly number[], inputs: NdArray64[], shape: readonly number[]): NdArray64[] {
+function runProgram(
+  instructions: readonly Instruction[],
+  stored: readonly number[],
+  inputs: NdArray64[],
+  shape: readonly number[],
+): NdArray64[] {
   const values = [...inputs];
   for (const { op, dtype, sources, immediate } of instructions) {
     const reference = references[op as keyof typeof references] as Reference<Attributes>;
     const attributes: Attributes = op === 'constant' ? { shape, dtype, value: immediate! } : { dtype };
-    values.push(rounded(reference(sources.map((source) => values[source]!), attributes, [{ shape, dtype }])[0]!));
+    values.push(
+      rounded(
+        reference(
+          sources.map((source) => values[source]!),
+          attributes,
+          [{ shape, dtype }],
+        )[0]!,
+      ),
+    );
   }
   return stored.map((value) => values[value]!);
 }
@@ -82,7 +109,11 @@ export function execute(plan: PlanDescription, given: readonly Uint8Array[]): Ou
     const inputs = step.inputs.map((number): NdArray64 => {
       const tensor = plan.tensors[number]!;
       const view = viewOf(tensor.location);
-      return { shape: tensor.shape, dtype: tensor.dtype, data: Float64Array.from(elementOffsets(tensor), (at) => readElement(view, at, tensor.dtype)) };
+      return {
+        shape: tensor.shape,
+        dtype: tensor.dtype,
+        data: Float64Array.from(elementOffsets(tensor), (at) => readElement(view, at, tensor.dtype)),
+      };
     });
     const types: Type[] = step.outputs.map((number) => plan.tensors[number]!);
     if (step.kernel === 'checkFinite') {
@@ -120,7 +151,11 @@ export function interpret(roots: readonly Value[], bound: ReadonlyMap<Value, NdA
   const known = new Map(bound);
   for (const node of reachable(roots)) {
     if (known.has(node.outputs[0]!)) continue;
-    const outputs = evaluateOp(node.op, node.inputs.map((input) => known.get(input)!), node.attributes);
+    const outputs = evaluateOp(
+      node.op,
+      node.inputs.map((input) => known.get(input)!),
+      node.attributes,
+    );
     node.outputs.forEach((value, i) => known.set(value, exact ? outputs[i]! : rounded(outputs[i]!)));
   }
   return roots.map((root) => known.get(root)!);

@@ -11,19 +11,30 @@ const composites = new Set(['conv2dMaxPool', 'conv2dGradWeightUnpool']);
 
 /** Backends that exist on paper only. */
 export function fakeTarget(options: {
-  fusions?: readonly string[]; strided?: boolean; matrix?: boolean; composites?: boolean; lacks?: readonly string[]; name?: string;
+  fusions?: readonly string[];
+  strided?: boolean;
+  matrix?: boolean;
+  composites?: boolean;
+  lacks?: readonly string[];
+  name?: string;
 }): Target {
   const { fusions = [], strided = false, matrix = false, lacks = [] } = options;
   return {
     name: options.name ?? 'fake',
-    kernel: (name) => (lacks.includes(name) || (composites.has(name) && !options.composites) || !Object.hasOwn(records, name) ? undefined : {
-      dtypes: all,
-      stridedInputs: strided,
-      matrixInputs: matrix && name === 'matmul',
-      stridedOutputs: false,
-      fusions: new Set(fusions),
-    }),
-    instruction: (op) => (lacks.includes(op) || (records as Record<string, { cost: string } | undefined>)[op]?.cost !== 'elementwise' ? undefined : { dtypes: all }),
+    kernel: (name) =>
+      lacks.includes(name) || (composites.has(name) && !options.composites) || !Object.hasOwn(records, name)
+        ? undefined
+        : {
+            dtypes: all,
+            stridedInputs: strided,
+            matrixInputs: matrix && name === 'matmul',
+            stridedOutputs: false,
+            fusions: new Set(fusions),
+          },
+    instruction: (op) =>
+      lacks.includes(op) || (records as Record<string, { cost: string } | undefined>)[op]?.cost !== 'elementwise'
+        ? undefined
+        : { dtypes: all },
   };
 }
 
@@ -33,7 +44,19 @@ export const targets = {
   everything: fakeTarget({ name: 'everything', fusions: ['bias', 'relu'], matrix: true, composites: true }),
   poor: fakeTarget({
     name: 'poor',
-    lacks: ['softmax', 'logSoftmax', 'crossEntropy', 'crossEntropyGrad', 'adamUpdate', 'sgdUpdate', 'gelu', 'silu', 'softplus', 'batchNorm', 'batchNormGrad'],
+    lacks: [
+      'softmax',
+      'logSoftmax',
+      'crossEntropy',
+      'crossEntropyGrad',
+      'adamUpdate',
+      'sgdUpdate',
+      'gelu',
+      'silu',
+      'softplus',
+      'batchNorm',
+      'batchNormGrad',
+    ],
   }),
 };
 

@@ -17,7 +17,21 @@ const special = [0, -0, 1, -1, 2, 0.5, -3, 1e30, Infinity, -Infinity, NaN];
 /** Draws whole numbers below a bound, one after the other. */
 type Draw = (bound: number) => number;
 
-const unary = ['neg', 'abs', 'square', 'relu', 'tanh', 'sigmoid', 'exp', 'sqrt', 'reciprocal', 'floor', 'identity', 'detach', 'copy'] as const;
+const unary = [
+  'neg',
+  'abs',
+  'square',
+  'relu',
+  'tanh',
+  'sigmoid',
+  'exp',
+  'sqrt',
+  'reciprocal',
+  'floor',
+  'identity',
+  'detach',
+  'copy',
+] as const;
 const binary = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
 const neutral = [0, -0, 1, 2, -1, 0.1];
 
@@ -31,22 +45,45 @@ function grow(pool: readonly Value[], draw: Draw): Value {
     return others[draw(others.length)]!;
   };
   switch (draw(14)) {
-    case 0: case 1: return ops[unary[draw(unary.length)]!](x);
-    case 2: case 3: return ops[binary[draw(binary.length)]!](x, fitting());
-    case 4: return ops[binary[draw(binary.length)]!](x, neutral[draw(neutral.length)]!);
-    case 5: return ops.where(ops.greater(x, fitting()), fitting(), x);
-    case 6: return rank ? ops.transpose(x, Array.from({ length: rank }, (_, i) => (i + 1) % rank)) : ops.reshape(x, [1, 1]);
-    case 7: return ops.reshape(x, draw(2) ? [sizeOf(x.shape)] : [...x.shape].reverse());
-    case 8: return rank ? ops.flip(x, [draw(rank)]) : ops.neg(x);
+    case 0:
+    case 1:
+      return ops[unary[draw(unary.length)]!](x);
+    case 2:
+    case 3:
+      return ops[binary[draw(binary.length)]!](x, fitting());
+    case 4:
+      return ops[binary[draw(binary.length)]!](x, neutral[draw(neutral.length)]!);
+    case 5:
+      return ops.where(ops.greater(x, fitting()), fitting(), x);
+    case 6:
+      return rank
+        ? ops.transpose(
+            x,
+            Array.from({ length: rank }, (_, i) => (i + 1) % rank),
+          )
+        : ops.reshape(x, [1, 1]);
+    case 7:
+      return ops.reshape(x, draw(2) ? [sizeOf(x.shape)] : [...x.shape].reverse());
+    case 8:
+      return rank ? ops.flip(x, [draw(rank)]) : ops.neg(x);
     case 9: {
       if (!rank || !sizeOf(x.shape)) return ops.abs(x);
       const start = x.shape.map((size) => draw(size));
-      return ops.slice(x, start, [...x.shape], x.shape.map(() => 1 + draw(2)));
+      return ops.slice(
+        x,
+        start,
+        [...x.shape],
+        x.shape.map(() => 1 + draw(2)),
+      );
     }
-    case 10: return sizeOf(x.shape) > 40 ? ops.sum(x) : ops.broadcast(x, [1 + draw(3), ...x.shape]);
-    case 11: return rank ? ops.sum(x, [draw(rank)], draw(2) === 1) : ops.square(x);
-    case 12: return rank && sizeOf(x.shape) <= 40 ? ops.concat([x, fitting(), x], draw(rank)) : ops.neg(x);
-    default: return rank === 2 ? ops.matmul(x, x, { transposeB: true }) : ops.add(x, ops.sum(x));
+    case 10:
+      return sizeOf(x.shape) > 40 ? ops.sum(x) : ops.broadcast(x, [1 + draw(3), ...x.shape]);
+    case 11:
+      return rank ? ops.sum(x, [draw(rank)], draw(2) === 1) : ops.square(x);
+    case 12:
+      return rank && sizeOf(x.shape) <= 40 ? ops.concat([x, fitting(), x], draw(rank)) : ops.neg(x);
+    default:
+      return rank === 2 ? ops.matmul(x, x, { transposeB: true }) : ops.add(x, ops.sum(x));
   }
 }
 

@@ -17,7 +17,11 @@ export function elementOffsets({ shape, strides, dtype, location }: Tensor): num
 const place = ({ location }: Tensor): string => `${location.kind}:${location.index}`;
 
 /** Who wrote a byte last: a step's output, or the world before the plan. */
-interface Write { step: number; output: number; dtype: string }
+interface Write {
+  step: number;
+  output: number;
+  dtype: string;
+}
 
 /**
  * An independent checker of plans. It replays a description byte by byte, knowing nothing of how the compiler lays memory out, and
@@ -31,7 +35,10 @@ interface Write { step: number; output: number; dtype: string }
 export function replay(plan: PlanDescription, options: { rereads?: readonly number[] } = {}): string[] {
   const wrong: string[] = [];
   const memory = new Map<string, (Write | undefined)[]>();
-  const sizes = new Map<string, number>([['arena:0', plan.arenaBytes], ['constant:0', plan.constants.length]]);
+  const sizes = new Map<string, number>([
+    ['arena:0', plan.arenaBytes],
+    ['constant:0', plan.constants.length],
+  ]);
   plan.bindings.forEach(({ bytes }, i) => sizes.set(`binding:${i}`, bytes));
   plan.results.forEach(({ bytes }, i) => sizes.set(`result:${i}`, bytes));
   for (const [name, bytes] of sizes) {
@@ -41,7 +48,9 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
   const overwritten = new Set<string>();
 
   plan.steps.forEach((step, number) => {
-    const complain = (text: string): void => { wrong.push(`step ${number} (${step.label}): ${text}`); };
+    const complain = (text: string): void => {
+      wrong.push(`step ${number} (${step.label}): ${text}`);
+    };
     const tensors = (list: readonly number[]): Tensor[] => list.map((i) => plan.tensors[i]!);
     const inputs = tensors(step.inputs);
     const outputs = tensors(step.outputs);
@@ -61,7 +70,8 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
       }
       if (writers.has(undefined)) complain(`input ${i} in ${name} was never written`);
       else if (writers.size > 1) complain(`input ${i} in ${name} was overwritten in part`);
-      for (const writer of writers) if (writer?.dtype && writer.dtype !== tensor.dtype) complain(`input ${i} is ${tensor.dtype}, but ${writer.dtype} was written`);
+      for (const writer of writers)
+        if (writer?.dtype && writer.dtype !== tensor.dtype) complain(`input ${i} is ${tensor.dtype}, but ${writer.dtype} was written`);
       if (overwritten.has(name) && !options.rereads?.includes(tensor.location.index)) complain(`reads ${name} after it was overwritten`);
     });
     if (check) return;
@@ -83,9 +93,12 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
       if (!dense) complain(`output ${o} is not contiguous`);
       const sharing = inputs.map((input, i) => ({ input, i })).filter(({ input }) => place(input) === name && overlap(input, tensor));
       for (const { input, i } of sharing) {
-        const allowed = step.program ? true : op.inPlace?.some(([to, from]) => to === o && from === i) ?? false;
-        const coincide = input.location.offset === tensor.location.offset && input.dtype !== undefined
-          && elementOffsets(input).join() === starts.join() && byteSize(input.dtype) === byteSize(tensor.dtype);
+        const allowed = step.program ? true : (op.inPlace?.some(([to, from]) => to === o && from === i) ?? false);
+        const coincide =
+          input.location.offset === tensor.location.offset &&
+          input.dtype !== undefined &&
+          elementOffsets(input).join() === starts.join() &&
+          byteSize(input.dtype) === byteSize(tensor.dtype);
         if (!allowed || !coincide) complain(`output ${o} is written over input ${i}`);
       }
       for (const start of starts) {
