@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { version } from '../../src/version.js';
 import { read } from './tree.js';
 
 const manifest = JSON.parse(read('package.json')) as { version: string; files: string[]; scripts: Record<string, string> };
@@ -29,6 +30,7 @@ describe('the package', () => {
   it('is described where a newcomer looks', () => {
     const readme = read('README.md');
     for (const command of ['npm run demo', 'npm test', 'npm run bench']) expect(readme).toContain(command);
+    expect(version).toBe(manifest.version);
     expect(read('CHANGELOG.md')).toContain(`## ${manifest.version}`);
     expect(read('CONTRIBUTING.md')).toContain('docs/');
   });
