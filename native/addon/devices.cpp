@@ -70,7 +70,8 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 std::shared_ptr<Buffer> new_buffer(Napi::Env env, Device* device, uint64_t bytes) {
   std::shared_ptr<Buffer> buffer = Buffer::allocate(device, bytes);
   if (!buffer)
-    Environment::of(env)->throw_error("OUT_OF_MEMORY", "No memory for " + std::to_string(bytes) + " bytes on " + device->name() +
+    Environment::of(env)->throw_error("OUT_OF_MEMORY", "No memory for " + std::to_string(bytes) + " bytes on " +
+                                                           device->name() +
                                                            ". Dispose what is not needed, or use smaller tensors.");
   return buffer;
 }
@@ -78,7 +79,8 @@ std::shared_ptr<Buffer> new_buffer(Napi::Env env, Device* device, uint64_t bytes
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   constexpr uint64_t most_at_once = uint64_t{256} << 10;  // zeroing more would hold up the caller
   Device* device = device_at(info[0]);
-  std::shared_ptr<Buffer> buffer = new_buffer(info.Env(), device, static_cast<uint64_t>(info[1].ToNumber().Int64Value()));
+  std::shared_ptr<Buffer> buffer =
+      new_buffer(info.Env(), device, static_cast<uint64_t>(info[1].ToNumber().Int64Value()));
   if (!buffer) return info.Env().Undefined();
   if (device->host_memory() && buffer->bytes <= most_at_once) {
     std::memset(buffer->memory, 0, buffer->bytes);
@@ -100,7 +102,8 @@ Napi::Value upload(const Napi::CallbackInfo& info) {
   } else {
     HostBytes copy = HostBytes::copy(view.data, view.bytes);
     if (!copy.data()) {
-      Environment::of(info.Env())->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) + " bytes.");
+      Environment::of(info.Env())
+          ->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) + " bytes.");
       return info.Env().Undefined();
     }
     auto job = std::make_unique<WriteJob>(buffer, std::move(copy));
@@ -129,7 +132,8 @@ Napi::Value submit(Napi::Env env, std::unique_ptr<Job> job, Device* device, cons
 
 Napi::Value read_buffer(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Buffer>& buffer = object_at<Buffer>(info[0]);
-  return submit(info.Env(), std::make_unique<ReadJob>(buffer, info[1].As<Napi::ArrayBuffer>().Data()), buffer->device, {info[1]});
+  return submit(info.Env(), std::make_unique<ReadJob>(buffer, info[1].As<Napi::ArrayBuffer>().Data()), buffer->device,
+                {info[1]});
 }
 
 Napi::Value write_buffer(const Napi::CallbackInfo& info) {
@@ -137,7 +141,8 @@ Napi::Value write_buffer(const Napi::CallbackInfo& info) {
   const HostView view = view_of(info[1]);
   HostBytes copy = HostBytes::copy(view.data, view.bytes);
   if (!copy.data()) {
-    Environment::of(info.Env())->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) + " bytes.");
+    Environment::of(info.Env())
+        ->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) + " bytes.");
     return info.Env().Undefined();
   }
   return submit(info.Env(), std::make_unique<WriteJob>(buffer, std::move(copy)), buffer->device, {});
@@ -151,7 +156,9 @@ Napi::Value receive(const Napi::CallbackInfo& info) {
   bool lossless;
   std::shared_ptr<Buffer> buffer = claim_buffer(info[0].As<Napi::BigInt>().Uint64Value(&lossless));
   if (!buffer) {
-    Environment::of(info.Env())->throw_error("DISPOSED", "No buffer waits under this number; each number that share() gives is good for one receive().");
+    Environment::of(info.Env())
+        ->throw_error("DISPOSED",
+                      "No buffer waits under this number; each number that share() gives is good for one receive().");
     return info.Env().Undefined();
   }
   Napi::Object result = Napi::Object::New(info.Env());

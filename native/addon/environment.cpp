@@ -9,8 +9,8 @@ using Instance = std::shared_ptr<Environment>;
 
 std::shared_ptr<Environment> Environment::create(Napi::Env env) {
   Instance self(new Environment(env));
-  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "pollux"), 0, 1, nullptr, nullptr, self.get(),
-                                  settle_all, &self->wake_);
+  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "pollux"), 0, 1, nullptr, nullptr,
+                                  self.get(), settle_all, &self->wake_);
   napi_unref_threadsafe_function(env, self->wake_);
   // Added after the thread-safe function, so it runs before that one's own: nobody calls it once it is gone.
   napi_add_env_cleanup_hook(env, tear_down, self.get());
@@ -18,7 +18,9 @@ std::shared_ptr<Environment> Environment::create(Napi::Env env) {
   return self;
 }
 
-const std::shared_ptr<Environment>& Environment::of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
+const std::shared_ptr<Environment>& Environment::of(Napi::Env env) {
+  return *env.GetInstanceData<Instance>();
+}
 
 /// The environment goes: its queued work is dropped, and what runs is waited for (at most a step, or the commit phase),
 /// because it may use memory of this environment.
@@ -73,9 +75,12 @@ void Environment::settle(Job* job) {
   if (found == pending_.end()) return;
   const Pending pending = std::move(found->second);
   pending_.erase(found);
-  if (RunJob* run = job->as_run()) napi_resolve_deferred(env_, pending.deferred, outcome_of(env_, run));
-  else if (job->error) napi_reject_deferred(env_, pending.deferred, make_error(job->error, job->message));
-  else napi_resolve_deferred(env_, pending.deferred, Napi::Env(env_).Undefined());
+  if (RunJob* run = job->as_run())
+    napi_resolve_deferred(env_, pending.deferred, outcome_of(env_, run));
+  else if (job->error)
+    napi_reject_deferred(env_, pending.deferred, make_error(job->error, job->message));
+  else
+    napi_resolve_deferred(env_, pending.deferred, Napi::Env(env_).Undefined());
   for (napi_ref reference : pending.kept) napi_delete_reference(env_, reference);
 }
 

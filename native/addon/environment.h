@@ -48,7 +48,7 @@ class Environment : public Client {
   uint64_t next_id_ = 1;
 
   std::mutex mutex_;
-  bool open_ = true;                            // guarded, as is what follows
+  bool open_ = true;  // guarded, as is what follows
   std::vector<std::unique_ptr<Job>> finished_;
 };
 

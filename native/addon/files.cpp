@@ -31,7 +31,8 @@ Napi::Value write_segments(const Napi::CallbackInfo& info) {
     }
     segment.host = HostBytes::copy(view.data, view.bytes);
     if (!segment.host.data()) {
-      self->throw_error("OUT_OF_MEMORY", "No memory for a copy of " + std::to_string(view.bytes) + " bytes to be written to " + job->path + ".");
+      self->throw_error("OUT_OF_MEMORY", "No memory for a copy of " + std::to_string(view.bytes) +
+                                             " bytes to be written to " + job->path + ".");
       return info.Env().Undefined();
     }
   }

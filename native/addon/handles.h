@@ -50,7 +50,9 @@ const std::shared_ptr<T>& object_at(const Napi::Value& value) {
   return handle_at<T>(value).object;
 }
 
-inline Device* device_at(const Napi::Value& value) { return value.As<Napi::External<Device>>().Data(); }
+inline Device* device_at(const Napi::Value& value) {
+  return value.As<Napi::External<Device>>().Data();
+}
 
 /// The bytes behind a typed array or DataView.
 struct HostView {

@@ -14,7 +14,9 @@ Napi::Value connect(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), worker_pool().threads()); }
+Napi::Value threads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), worker_pool().threads());
+}
 
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
   worker_pool().set_threads(info[0].ToNumber().Int32Value());
@@ -24,7 +26,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
 /// Node closes an addon with the last environment that loaded it, but executors and workers run on: stay mapped.
 void stay_loaded() {
   Dl_info self;
-  if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self)) dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+  if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self))
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {

@@ -25,8 +25,9 @@ Napi::Value load_plan(const Napi::CallbackInfo& info) {
   }
   for (const PlanStep& step : plan->steps()) {
     if (device->has_kernel(step.step.kernel)) continue;
-    Environment::of(info.Env())->throw_error("UNSUPPORTED", "The device '" + device->name() + "' has no kernel '" + step.step.kernel +
-                                                                "' (step " + std::to_string(step.step.index) + ", " + step.step.label + ").");
+    Environment::of(info.Env())
+        ->throw_error("UNSUPPORTED", "The device '" + device->name() + "' has no kernel '" + step.step.kernel +
+                                         "' (step " + std::to_string(step.step.index) + ", " + step.step.label + ").");
     return info.Env().Undefined();
   }
   const uint64_t constants = plan->constant_bytes();
@@ -56,7 +57,8 @@ Napi::Value dispose_plan(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// The bindings of a run, host data on ordinary ArrayBuffers copied to the slot: JavaScript may detach or resize it later.
+/// The bindings of a run, host data on ordinary ArrayBuffers copied to the slot: JavaScript may detach or resize it
+/// later.
 class Bindings {
  public:
   Bindings(Environment* environment, LoadedPlan* plan) : environment_(environment), plan_(plan) {}
@@ -73,7 +75,9 @@ class Bindings {
       if (value.IsExternal()) {
         sources[i].buffer = object_at<Buffer>(value);
       } else if (expected[i].kind == wire::BindingKind::state) {
-        environment_->throw_error("INVALID_ARGUMENT", "Binding " + std::to_string(i) + " is state that the plan overwrites: it must be a device buffer.");
+        environment_->throw_error(
+            "INVALID_ARGUMENT",
+            "Binding " + std::to_string(i) + " is state that the plan overwrites: it must be a device buffer.");
         return false;
       } else if (!stage(value, i)) {
         return false;
@@ -101,7 +105,8 @@ class Bindings {
     }
     void* target = plan_->device()->host_memory() ? plan_->slot_memory(slot, i) : plan_->slot_host(slot, i);
     if (!target) {
-      environment_->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) + " bytes of binding " + std::to_string(i) + ".");
+      environment_->throw_error("OUT_OF_MEMORY", "No memory to stage " + std::to_string(view.bytes) +
+                                                     " bytes of binding " + std::to_string(i) + ".");
       return false;
     }
     if (view.bytes > 0) std::memcpy(target, view.data, view.bytes);
@@ -187,7 +192,8 @@ Napi::Value outcome_of(Napi::Env env, RunJob* job) {
       Napi::Array results = Napi::Array::New(env, job->results.size());
       for (uint32_t i = 0; i < job->results.size(); ++i) {
         RunOutput& output = job->results[i];
-        results.Set(i, output.buffer ? make_handle(env, output.buffer, output.buffer->bytes) : Napi::Value(copy_of(env, output.bytes)));
+        results.Set(i, output.buffer ? make_handle(env, output.buffer, output.buffer->bytes)
+                                     : Napi::Value(copy_of(env, output.bytes)));
       }
       result.Set("results", results);
       break;

@@ -27,9 +27,10 @@ const PolluxBackend* open_backend(const std::string& folder, const std::string& 
   const auto entry = reinterpret_cast<const PolluxBackend* (*)()>(dlsym(library, "pollux_backend"));
   const PolluxBackend* backend = entry ? entry() : nullptr;
   if (!backend || backend->abi_version != POLLUX_ABI_VERSION) {
-    *error = path + (backend ? " speaks version " + std::to_string(backend->abi_version) + " of the backend interface, this build version " +
-                                   std::to_string(POLLUX_ABI_VERSION)
-                             : std::string(" is no backend: it lacks pollux_backend()")) +
+    *error = path +
+             (backend ? " speaks version " + std::to_string(backend->abi_version) +
+                            " of the backend interface, this build version " + std::to_string(POLLUX_ABI_VERSION)
+                      : std::string(" is no backend: it lacks pollux_backend()")) +
              "; rebuild it";
     return nullptr;
   }

@@ -24,7 +24,9 @@ Registry& registry() {
 const PolluxHost host = {
     POLLUX_ABI_VERSION,
     nullptr,
-    [](void*, int32_t chunks, void (*work)(void*, int32_t), void* argument) { worker_pool().parallel(chunks, work, argument); },
+    [](void*, int32_t chunks, void (*work)(void*, int32_t), void* argument) {
+      worker_pool().parallel(chunks, work, argument);
+    },
     [](void*) { return worker_pool().threads(); },
 };
 

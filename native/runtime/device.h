@@ -46,7 +46,8 @@ class Device {
 
   // For jobs, on the thread that runs them.
 
-  /// An arena of at least `bytes`; null when there is no memory. Runs nested between the steps of another have their own.
+  /// An arena of at least `bytes`; null when there is no memory. Runs nested between the steps of another have their
+  /// own.
   void* arena(uint64_t bytes, bool nested);
   /// The arena is as large as the largest live plan needs, and shrinks when that plan goes.
   void add_need(uint64_t bytes) { needs_.insert(bytes); }

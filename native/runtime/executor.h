@@ -92,9 +92,9 @@ class Executor {
   };
 
   void loop();
-  std::unique_ptr<Job> take();                           // holding mutex_
-  std::unique_ptr<Job> take_short(const Job& running);   // holding mutex_
-  void drop_empty_lane(size_t index);                    // holding mutex_
+  std::unique_ptr<Job> take();                          // holding mutex_
+  std::unique_ptr<Job> take_short(const Job& running);  // holding mutex_
+  void drop_empty_lane(size_t index);                   // holding mutex_
   static void finish(std::unique_ptr<Job> job);
 
   const bool pinned_;
@@ -105,9 +105,9 @@ class Executor {
   size_t turn_ = 0;
   std::atomic<int32_t> queued_{0};
   bool started_ = false;
-  bool busy_ = false;              // a job runs, on whatever thread
-  bool sleeping_ = false;          // the thread waits on wake_
-  Client* running_[2] = {};        // clients of the running job and of the one nested in it
+  bool busy_ = false;        // a job runs, on whatever thread
+  bool sleeping_ = false;    // the thread waits on wake_
+  Client* running_[2] = {};  // clients of the running job and of the one nested in it
 };
 
 }  // namespace pollux

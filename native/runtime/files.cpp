@@ -1,10 +1,11 @@
 #include "files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <new>
-#include <unistd.h>
 
 namespace pollux {
 namespace {
@@ -72,7 +73,9 @@ class SnapshotJob : public Job {
 
 }  // namespace
 
-void submit_read(std::unique_ptr<FileReadJob> read) { file_executor().submit(std::move(read)); }
+void submit_read(std::unique_ptr<FileReadJob> read) {
+  file_executor().submit(std::move(read));
+}
 
 void submit_write(std::unique_ptr<FileWriteJob> write) {
   for (const FileSegment& segment : write->segments) {
@@ -84,7 +87,9 @@ void submit_write(std::unique_ptr<FileWriteJob> write) {
   file_executor().submit(std::move(write));
 }
 
-void forget_files(Client* client) { file_executor().forget(client); }
+void forget_files(Client* client) {
+  file_executor().forget(client);
+}
 
 void FileWriteJob::execute(bool) {
   File file(path, O_WRONLY | O_CREAT | O_TRUNC);
@@ -114,12 +119,14 @@ void FileReadJob::execute(bool) {
     if (complete) continue;
     if (errno != 0) return fail(this, path, "read", errno);
     error = "IO_FAILED";
-    message = path + " ends before byte " + std::to_string(read.position + read.bytes) + "; it is cut short or was changed while being read.";
+    message = path + " ends before byte " + std::to_string(read.position + read.bytes) +
+              "; it is cut short or was changed while being read.";
     return;
   }
 }
 
-SnapshotJob::SnapshotJob(Device* device, std::unique_ptr<FileWriteJob> write) : device_(device), write_(std::move(write)) {
+SnapshotJob::SnapshotJob(Device* device, std::unique_ptr<FileWriteJob> write)
+    : device_(device), write_(std::move(write)) {
   id = write_->id;
   client = write_->client;
   for (const FileSegment& segment : write_->segments)
@@ -135,11 +142,13 @@ void SnapshotJob::execute(bool) {
     segment.host.owned.reset(new (std::nothrow) uint8_t[buffer.bytes + 1]);
     if (!segment.host.owned) {
       error = "OUT_OF_MEMORY";
-      message = "No memory for a copy of " + std::to_string(buffer.bytes) + " bytes that are to be written to " + write_->path + ".";
+      message = "No memory for a copy of " + std::to_string(buffer.bytes) + " bytes that are to be written to " +
+                write_->path + ".";
       break;
     }
     if (buffer.bytes > 0)
-      queued = queued && device_->backend().download(device_->handle(), segment.host.owned.get(), buffer.memory, buffer.bytes) == POLLUX_SUCCESS;
+      queued = queued && device_->backend().download(device_->handle(), segment.host.owned.get(), buffer.memory,
+                                                     buffer.bytes) == POLLUX_SUCCESS;
   }
   std::string reason;
   if (!device_->synchronize(&reason) || !queued) {

@@ -36,7 +36,8 @@ LoadedPlan::~LoadedPlan() {
   for (StagingSlot& slot : slots_)
     for (size_t i = 0; i < slot.device.size(); ++i) device_->release(slot.device[i], plan_->bindings()[i].bytes);
   if (constants_) device_->release(constants_, plan_->constant_bytes());
-  device_->executor().submit(std::make_unique<DiscardJob>(device_, std::move(plan_), std::move(prepared_), ready_ ? need() : 0));
+  device_->executor().submit(
+      std::make_unique<DiscardJob>(device_, std::move(plan_), std::move(prepared_), ready_ ? need() : 0));
 }
 
 StagingSlot* LoadedPlan::take_slot() {
@@ -70,7 +71,9 @@ bool LoadedPlan::prepare_steps(const char** code, std::string* message) {
     char text[512] = "";
     const PolluxResult result = backend.prepare(device_->handle(), &step, &prepared, &scratch, text, sizeof text);
     if (result != POLLUX_SUCCESS) {
-      *code = result == POLLUX_OUT_OF_MEMORY ? "OUT_OF_MEMORY" : result == POLLUX_UNSUPPORTED ? "UNSUPPORTED" : "INTERNAL";
+      *code = result == POLLUX_OUT_OF_MEMORY ? "OUT_OF_MEMORY"
+              : result == POLLUX_UNSUPPORTED ? "UNSUPPORTED"
+                                             : "INTERNAL";
       *message = "Step " + std::to_string(i) + " (" + step.kernel + ", " + step.label + ") could not be prepared on " +
                  device_->name() + ": " + text + ".";
       return false;
@@ -91,7 +94,8 @@ bool LoadedPlan::upload_constants(const char** code, std::string* message) {
     return false;
   }
   *code = "INTERNAL";
-  const bool queued = device_->backend().upload(device_->handle(), memory, plan_->constants().data(), bytes) == POLLUX_SUCCESS;
+  const bool queued =
+      device_->backend().upload(device_->handle(), memory, plan_->constants().data(), bytes) == POLLUX_SUCCESS;
   if (!device_->synchronize(message) || !queued) {
     device_->release(memory, bytes);
     if (message->empty()) *message = "The constants could not be copied to " + device_->name() + ".";

@@ -15,13 +15,15 @@ namespace pollux {
 /// Results of at most this many bytes come back with the completion message and own no device memory.
 constexpr uint64_t small_result_bytes = 4096;
 
-constexpr uint64_t round_up_64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr uint64_t round_up_64(uint64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
 
 /// Where the host data of one run lies while it is queued and run, outside the arena. Memory is made on first use.
 struct StagingSlot {
   std::atomic<bool> busy{false};
-  std::vector<void*> device;                      ///< for each binding
-  std::vector<std::unique_ptr<uint8_t[]>> host;   ///< for each binding, where the host cannot write device memory
+  std::vector<void*> device;                     ///< for each binding
+  std::vector<std::unique_ptr<uint8_t[]>> host;  ///< for each binding, where the host cannot write device memory
 };
 
 class LoadedPlan {

@@ -25,8 +25,10 @@ void require(bool condition, const Parts&... parts) {
   if (condition) return;
   std::string reason;
   const auto add = [&](const auto& part) {
-    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>) reason += std::to_string(part);
-    else reason += part;
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>)
+      reason += std::to_string(part);
+    else
+      reason += part;
   };
   (add(parts), ...);
   throw Refused{std::move(reason)};
@@ -84,7 +86,8 @@ class PlanReader {
       case wire::LocationKind::constant:
         return plan_.constant_bytes_;
       case wire::LocationKind::binding:
-        require(index < plan_.bindings_.size(), "tensor ", tensor, " lies in binding ", index, ", which does not exist");
+        require(index < plan_.bindings_.size(), "tensor ", tensor, " lies in binding ", index,
+                ", which does not exist");
         return plan_.bindings_[index].bytes;
       case wire::LocationKind::result:
         require(index < plan_.results_.size(), "tensor ", tensor, " lies in result ", index, ", which does not exist");
@@ -97,7 +100,8 @@ class PlanReader {
     require(record.dtype < POLLUX_DTYPE_COUNT, "tensor ", i, " has the unknown dtype ", record.dtype);
     require(record.rank <= POLLUX_MAX_RANK, "tensor ", i, " has rank ", record.rank, ", more than ", POLLUX_MAX_RANK);
     require(record.location_kind < wire::location_kind_count, "tensor ", i, " has an unknown location");
-    const auto numbers = part(view_.integers, record.shape, uint64_t{2} * record.rank, "the shape and strides of a tensor");
+    const auto numbers =
+        part(view_.integers, record.shape, uint64_t{2} * record.rank, "the shape and strides of a tensor");
     PlanTensor tensor{};
     tensor.kind = static_cast<wire::LocationKind>(record.location_kind);
     tensor.index = record.location_index;
@@ -109,7 +113,8 @@ class PlanReader {
     __int128 lowest = 0, highest = 0, count = 1;  // elements, relative to [0, 0, ...]
     for (uint32_t axis = 0; axis < record.rank; ++axis) {
       const int64_t length = numbers[axis], stride = numbers[record.rank + axis];
-      require(length >= 0 && static_cast<uint64_t>(length) <= largest, "tensor ", i, " has the length ", length, " on axis ", axis);
+      require(length >= 0 && static_cast<uint64_t>(length) <= largest, "tensor ", i, " has the length ", length,
+              " on axis ", axis);
       operand.shape[axis] = length;
       operand.stride[axis] = stride;
       count *= length;
@@ -125,7 +130,8 @@ class PlanReader {
     if (count == 0) return tensor;
     const __int128 first = static_cast<__int128>(tensor.offset) + lowest * size;
     const __int128 end = static_cast<__int128>(tensor.offset) + (highest + 1) * size;
-    require(first >= 0 && end <= static_cast<__int128>(bytes), "tensor ", i, " reaches outside its memory of ", bytes, " bytes");
+    require(first >= 0 && end <= static_cast<__int128>(bytes), "tensor ", i, " reaches outside its memory of ", bytes,
+            " bytes");
     tensor.lowest = static_cast<int64_t>(lowest * size);
     tensor.extent = static_cast<uint64_t>(end - first);
     return tensor;
@@ -139,7 +145,8 @@ class PlanReader {
       instructions += step.instruction_count;
       if (step.flags & wire::program_flag) stored += step.output_count;
     }
-    // Every one of them refers to records of the buffer, so a count beyond the buffer is caught before memory is asked for.
+    // Every one of them refers to records of the buffer, so a count beyond the buffer is caught before memory is asked
+    // for.
     require(operands <= view_.integers.size() + view_.steps.size() && attributes <= view_.attributes.size() &&
                 instructions <= view_.instructions.size(),
             "the steps refer to more records than there are");
@@ -155,8 +162,8 @@ class PlanReader {
       plan_.steps_.push_back(read_step(record, i));
       require(plan_.steps_.back().commit || !committing, "step ", i, " follows a commit step without being one");
       committing = plan_.steps_.back().commit;
-      require(std::isfinite(record.flops) && record.flops >= 0 && std::isfinite(record.bytes) && record.bytes >= 0, "step ", i,
-              " has no sound cost");
+      require(std::isfinite(record.flops) && record.flops >= 0 && std::isfinite(record.bytes) && record.bytes >= 0,
+              "step ", i, " has no sound cost");
       microseconds += 0.5 + record.flops / 10e3 + record.bytes / 10e3;  // 10 GFLOP/s, 10 GB/s: one thread, cold
     }
     plan_.estimated_microseconds_ = microseconds;
@@ -176,17 +183,19 @@ class PlanReader {
     step.flags = result.commit ? POLLUX_STEP_COMMIT : 0;
     step.index = static_cast<int32_t>(i);
     step.operands = plan_.operands_.data() + plan_.operands_.size();
-    const auto tensors = part(view_.integers, record.operands, uint64_t{record.input_count} + record.output_count, "operands");
+    const auto tensors =
+        part(view_.integers, record.operands, uint64_t{record.input_count} + record.output_count, "operands");
     for (size_t k = 0; k < tensors.size(); ++k) {
-      require(tensors[k] >= 0 && static_cast<uint64_t>(tensors[k]) < plan_.tensors_.size(), "step ", i, " names tensor ", tensors[k],
-              ", which does not exist");
+      require(tensors[k] >= 0 && static_cast<uint64_t>(tensors[k]) < plan_.tensors_.size(), "step ", i,
+              " names tensor ", tensors[k], ", which does not exist");
       const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(tensors[k])];
       if (k >= record.input_count) check_output(tensor, result.commit, i);
       result.tensors.push_back(static_cast<uint32_t>(tensors[k]));
       plan_.operands_.push_back(tensor.operand);
     }
     for (const int64_t wait : part(view_.integers, record.waits, record.wait_count, "waits"))
-      require(wait >= 0 && static_cast<uint64_t>(wait) < i, "step ", i, " waits for step ", wait, ", which is not an earlier one");
+      require(wait >= 0 && static_cast<uint64_t>(wait) < i, "step ", i, " waits for step ", wait,
+              ", which is not an earlier one");
     read_attributes(record, &step);
     read_program(record, &step, i);
     return result;
@@ -196,8 +205,8 @@ class PlanReader {
   void check_output(const PlanTensor& tensor, bool commit, size_t i) const {
     require(tensor.kind != wire::LocationKind::constant, "step ", i, " writes to the constants");
     if (tensor.kind != wire::LocationKind::binding) return;
-    require(plan_.bindings_[tensor.index].kind == wire::BindingKind::state, "step ", i, " writes to binding ", tensor.index,
-            ", which is an input");
+    require(plan_.bindings_[tensor.index].kind == wire::BindingKind::state, "step ", i, " writes to binding ",
+            tensor.index, ", which is an input");
     require(commit, "step ", i, " writes to state (binding ", tensor.index, ") but is no commit step");
   }
 
@@ -205,10 +214,12 @@ class PlanReader {
     step->attributes = plan_.attributes_.data() + plan_.attributes_.size();
     step->attribute_count = static_cast<int32_t>(record.attribute_count);
     const std::span<const double> all(plan_.numbers_);
-    for (const wire::Attribute& attribute : part(view_.attributes, record.attributes, record.attribute_count, "attributes")) {
+    for (const wire::Attribute& attribute :
+         part(view_.attributes, record.attributes, record.attribute_count, "attributes")) {
       const auto numbers = part(all, attribute.numbers, attribute.count, "the numbers of an attribute");
       require(numbers.size() <= std::numeric_limits<int32_t>::max(), "an attribute has too many numbers");
-      plan_.attributes_.push_back({text(attribute.name), attribute.text == wire::no_text ? nullptr : text(attribute.text),
+      plan_.attributes_.push_back({text(attribute.name),
+                                   attribute.text == wire::no_text ? nullptr : text(attribute.text),
                                    static_cast<int32_t>(numbers.size()), numbers.data()});
     }
   }
@@ -221,12 +232,16 @@ class PlanReader {
     int64_t values = record.input_count;
     for (const wire::Instruction& instruction :
          part(view_.instructions, record.instructions, record.instruction_count, "instructions")) {
-      require(instruction.dtype < POLLUX_DTYPE_COUNT && instruction.source_count <= 3, "step ", i, " has a malformed instruction");
-      PolluxInstruction read{text(instruction.op), static_cast<int32_t>(instruction.dtype),
+      require(instruction.dtype < POLLUX_DTYPE_COUNT && instruction.source_count <= 3, "step ", i,
+              " has a malformed instruction");
+      PolluxInstruction read{text(instruction.op),
+                             static_cast<int32_t>(instruction.dtype),
                              static_cast<int32_t>(instruction.source_count),
-                             {instruction.source0, instruction.source1, instruction.source2}, instruction.immediate};
+                             {instruction.source0, instruction.source1, instruction.source2},
+                             instruction.immediate};
       for (int32_t s = 0; s < read.source_count; ++s)
-        require(read.source[s] >= 0 && read.source[s] < values, "an instruction of step ", i, " reads a value before it is defined");
+        require(read.source[s] >= 0 && read.source[s] < values, "an instruction of step ", i,
+                " reads a value before it is defined");
       plan_.instructions_.push_back(read);
       ++values;
     }

@@ -36,7 +36,8 @@ class Plan {
     wire::BindingKind kind;
   };
 
-  /// Reads an encoded plan. Returns null and says what is wrong with a buffer that is cut short, corrupt or inconsistent.
+  /// Reads an encoded plan. Returns null and says what is wrong with a buffer that is cut short, corrupt or
+  /// inconsistent.
   static std::unique_ptr<Plan> read(const void* data, uint64_t bytes, std::string* error);
 
   uint64_t arena_bytes() const { return arena_bytes_; }

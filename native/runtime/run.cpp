@@ -17,7 +17,8 @@ struct RunJob::Memory {
 RunJob::RunJob(std::shared_ptr<LoadedPlan> plan, std::vector<BindingSource> sources, StagingSlot* slot)
     : plan_(std::move(plan)), sources_(std::move(sources)), slot_(slot) {
   for (size_t i = 0; i < sources_.size(); ++i)
-    if (sources_[i].buffer) accesses.push_back({sources_[i].buffer, plan_->plan().bindings()[i].kind == wire::BindingKind::state});
+    if (sources_[i].buffer)
+      accesses.push_back({sources_[i].buffer, plan_->plan().bindings()[i].kind == wire::BindingKind::state});
 }
 
 RunJob::~RunJob() {
@@ -27,8 +28,8 @@ RunJob::~RunJob() {
 bool RunJob::is_short() const {
   constexpr double most_microseconds = 500;
   constexpr uint64_t most_arena = uint64_t{16} << 20;
-  return plan_->device()->host_memory() && !debug && !profile && plan_->plan().estimated_microseconds() < most_microseconds &&
-         plan_->plan().arena_bytes() < most_arena;
+  return plan_->device()->host_memory() && !debug && !profile &&
+         plan_->plan().estimated_microseconds() < most_microseconds && plan_->plan().arena_bytes() < most_arena;
 }
 
 bool RunJob::fail(const char* code, std::string text) {
@@ -68,16 +69,16 @@ bool RunJob::begin(bool nested, Memory* memory) {
   if (!plan_->prepare(&code, &text)) return fail(code, std::move(text));
   memory->arena = static_cast<char*>(device.arena(plan_->need(), nested));
   if (!memory->arena)
-    return fail("OUT_OF_MEMORY", "No memory for an arena of " + std::to_string(plan_->need()) + " bytes on " + device.name() +
-                                     ". Use a smaller batch, or dispose what is not needed.");
+    return fail("OUT_OF_MEMORY", "No memory for an arena of " + std::to_string(plan_->need()) + " bytes on " +
+                                     device.name() + ". Use a smaller batch, or dispose what is not needed.");
   for (size_t i = 0; i < plan.results().size(); ++i) {
     const uint64_t bytes = plan.results()[i];
     RunOutput output;
     if (bytes > small_result_bytes) {
       output.buffer = Buffer::allocate(&device, bytes);
       if (!output.buffer)
-        return fail("OUT_OF_MEMORY", "No memory for a result of " + std::to_string(bytes) + " bytes on " + device.name() +
-                                         ". Use a smaller batch, or dispose what is not needed.");
+        return fail("OUT_OF_MEMORY", "No memory for a result of " + std::to_string(bytes) + " bytes on " +
+                                         device.name() + ". Use a smaller batch, or dispose what is not needed.");
     }
     memory->results.push_back(output.buffer ? output.buffer->memory : memory->arena + plan_->small_offset(i));
     results.push_back(std::move(output));
@@ -90,10 +91,12 @@ bool RunJob::begin(bool nested, Memory* memory) {
       continue;
     }
     void* target = plan_->slot_memory(slot_, i);
-    if (!target) return fail("OUT_OF_MEMORY", "No memory to stage binding " + std::to_string(i) + " on " + device.name() + ".");
+    if (!target)
+      return fail("OUT_OF_MEMORY", "No memory to stage binding " + std::to_string(i) + " on " + device.name() + ".");
     memory->bindings.push_back(target);
     const void* host = source.staged ? slot_->host[i].get() : source.borrowed;
-    if (host) queued = queued && backend.upload(device.handle(), target, host, plan.bindings()[i].bytes) == POLLUX_SUCCESS;
+    if (host)
+      queued = queued && backend.upload(device.handle(), target, host, plan.bindings()[i].bytes) == POLLUX_SUCCESS;
   }
   if (!queued) return fail("INTERNAL", "The device '" + device.name() + "' refused an upload.");
   for (const PlanTensor& tensor : plan.tensors()) memory->tensors.push_back(address(tensor, *memory));
@@ -144,8 +147,8 @@ bool RunJob::run_steps(bool nested, Memory* memory) {
         device.backend().enqueue(device.handle(), plan_->prepared()[i], operands.data(), scratch, memory->status());
     std::string reason;
     if (result != POLLUX_SUCCESS || ((profile || debug) && !device.synchronize(&reason)))
-      return fail("INTERNAL", "Step " + std::to_string(i) + " (" + step.step.kernel + ", " + step.step.label + ") failed on " +
-                                  device.name() + ". " + reason);
+      return fail("INTERNAL", "Step " + std::to_string(i) + " (" + step.step.kernel + ", " + step.step.label +
+                                  ") failed on " + device.name() + ". " + reason);
     if (profile) step_nanoseconds.push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
     // What has begun to commit is finished, whatever a scan finds.
     if (debug && status.code == POLLUX_OK && !scan_outputs(step, memory)) return false;
@@ -201,7 +204,8 @@ bool RunJob::finish(Memory* memory) {
     if (results[i].buffer) continue;
     results[i].bytes.resize(plan.results()[i]);
     if (plan.results()[i] > 0)
-      queued = queued && backend.download(device.handle(), results[i].bytes.data(), memory->results[i], plan.results()[i]) == POLLUX_SUCCESS;
+      queued = queued && backend.download(device.handle(), results[i].bytes.data(), memory->results[i],
+                                          plan.results()[i]) == POLLUX_SUCCESS;
   }
   std::string reason;
   if (!device.synchronize(&reason) || !queued) return fail("INTERNAL", "The results could not be read back. " + reason);
@@ -217,7 +221,8 @@ bool RunJob::finish(Memory* memory) {
   for (size_t i = 0; i < sources_.size(); ++i) {
     if (sources_[i].buffer) continue;
     inputs[i] = std::make_unique<std::vector<uint8_t>>(plan.bindings()[i].bytes);
-    if (!inputs[i]->empty()) backend.download(device.handle(), inputs[i]->data(), memory->bindings[i], inputs[i]->size());
+    if (!inputs[i]->empty())
+      backend.download(device.handle(), inputs[i]->data(), memory->bindings[i], inputs[i]->size());
   }
   device.synchronize(&reason);
   return true;

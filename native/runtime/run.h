@@ -10,9 +10,9 @@ namespace pollux {
 
 /// What a binding of a run is. Exactly one of the three.
 struct BindingSource {
-  std::shared_ptr<Buffer> buffer;    ///< device memory, borrowed
-  bool staged = false;               ///< already copied to the run's slot
-  const void* borrowed = nullptr;    ///< host memory that stays valid until the run settles (a SharedArrayBuffer)
+  std::shared_ptr<Buffer> buffer;  ///< device memory, borrowed
+  bool staged = false;             ///< already copied to the run's slot
+  const void* borrowed = nullptr;  ///< host memory that stays valid until the run settles (a SharedArrayBuffer)
 };
 
 /// A result: bytes if it is small, else a buffer.
@@ -46,7 +46,7 @@ class RunJob : public Job {
   Outcome outcome = Outcome::error;
   std::vector<RunOutput> results;
   PolluxStatus status{};
-  int32_t operand = -1;                             ///< with debug: the output at fault
+  int32_t operand = -1;                                       ///< with debug: the output at fault
   std::vector<std::unique_ptr<std::vector<uint8_t>>> inputs;  ///< of a failed run: copies of the host data, else null
   std::vector<double> step_nanoseconds;
 

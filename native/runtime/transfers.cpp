@@ -12,7 +12,8 @@ constexpr uint64_t short_bytes = uint64_t{1} << 20;
 void settle(Job* job, PolluxResult queued) {
   if (job->accesses[0].buffer->device->synchronize(&job->message) && queued == POLLUX_SUCCESS) return;
   job->error = "INTERNAL";
-  if (job->message.empty()) job->message = "The device '" + job->accesses[0].buffer->device->name() + "' refused a copy.";
+  if (job->message.empty())
+    job->message = "The device '" + job->accesses[0].buffer->device->name() + "' refused a copy.";
 }
 
 }  // namespace
@@ -25,7 +26,9 @@ HostBytes HostBytes::copy(const void* data, uint64_t bytes) {
   return result;
 }
 
-ZeroJob::ZeroJob(std::shared_ptr<Buffer> buffer) { accesses.push_back({std::move(buffer), true}); }
+ZeroJob::ZeroJob(std::shared_ptr<Buffer> buffer) {
+  accesses.push_back({std::move(buffer), true});
+}
 
 void ZeroJob::execute(bool) {
   const Buffer& buffer = *accesses[0].buffer;
@@ -36,11 +39,14 @@ WriteJob::WriteJob(std::shared_ptr<Buffer> buffer, HostBytes source) : source_(s
   accesses.push_back({std::move(buffer), true});
 }
 
-bool WriteJob::is_short() const { return accesses[0].buffer->device->host_memory() && source_.bytes <= short_bytes; }
+bool WriteJob::is_short() const {
+  return accesses[0].buffer->device->host_memory() && source_.bytes <= short_bytes;
+}
 
 void WriteJob::execute(bool) {
   const Buffer& buffer = *accesses[0].buffer;
-  if (buffer.bytes > 0) settle(this, buffer.device->backend().upload(buffer.device->handle(), buffer.memory, source_.data(), buffer.bytes));
+  if (buffer.bytes > 0)
+    settle(this, buffer.device->backend().upload(buffer.device->handle(), buffer.memory, source_.data(), buffer.bytes));
 }
 
 ReadJob::ReadJob(std::shared_ptr<Buffer> buffer, void* destination) : destination_(destination) {
@@ -54,7 +60,8 @@ bool ReadJob::is_short() const {
 
 void ReadJob::execute(bool) {
   const Buffer& buffer = *accesses[0].buffer;
-  if (buffer.bytes > 0) settle(this, buffer.device->backend().download(buffer.device->handle(), destination_, buffer.memory, buffer.bytes));
+  if (buffer.bytes > 0)
+    settle(this, buffer.device->backend().download(buffer.device->handle(), destination_, buffer.memory, buffer.bytes));
 }
 
 }  // namespace pollux

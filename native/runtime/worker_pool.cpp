@@ -61,7 +61,9 @@ void pin(const int* cpus, size_t count) {
   sched_setaffinity(0, sizeof set, &set);  // a refusal costs speed only
 }
 #else
-std::vector<int> allowed_cpus() { return {}; }
+std::vector<int> allowed_cpus() {
+  return {};
+}
 void pin(const int*, size_t) {}
 #endif
 
@@ -76,12 +78,20 @@ int32_t default_threads(size_t cpus) {
 
 }  // namespace
 
-WorkerPool::Serial::Serial() : before(serial) { serial = true; }
-WorkerPool::Serial::~Serial() { serial = before; }
+WorkerPool::Serial::Serial() : before(serial) {
+  serial = true;
+}
+WorkerPool::Serial::~Serial() {
+  serial = before;
+}
 
-WorkerPool::WorkerPool(int32_t threads) : cpus_(allowed_cpus()) { start(threads > 0 ? threads : default_threads(cpus_.size())); }
+WorkerPool::WorkerPool(int32_t threads) : cpus_(allowed_cpus()) {
+  start(threads > 0 ? threads : default_threads(cpus_.size()));
+}
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 void WorkerPool::start(int32_t threads) {
   stopping_ = false;
@@ -111,12 +121,15 @@ void WorkerPool::set_threads(int32_t threads) {
   start(threads);
 }
 
-// The scheduler often puts two unpinned threads on one CPU while another idles. The JavaScript thread stays free to move.
+// The scheduler often puts two unpinned threads on one CPU while another idles. The JavaScript thread stays free to
+// move.
 void WorkerPool::pin_caller() {
   const std::lock_guard lock(region_);
   const auto threads = static_cast<size_t>(thread_count_.load());
-  if (threads > 1 && threads <= cpus_.size()) pin(&cpus_[0], 1);
-  else if (!cpus_.empty()) pin(cpus_.data(), cpus_.size());
+  if (threads > 1 && threads <= cpus_.size())
+    pin(&cpus_[0], 1);
+  else if (!cpus_.empty())
+    pin(cpus_.data(), cpus_.size());
 }
 
 void WorkerPool::work_loop(int32_t worker) {
@@ -141,7 +154,8 @@ void WorkerPool::drain(uint32_t generation) {
   const uint64_t wanted = generation & ((1u << generation_bits) - 1);
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (ticket >> 40 == wanted && (ticket & 0xfffff) < (ticket >> 20 & 0xfffff)) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
     // Having taken a chunk, this region cannot end before we say so: its fields are ours to read.
     const auto first = static_cast<int32_t>(ticket & 0xfffff) * int64_t{stride_};
     const int64_t end = first + stride_ < chunks_ ? first + stride_ : chunks_;
@@ -173,7 +187,8 @@ void WorkerPool::parallel(int32_t chunks, Work work, void* argument) {
   serial = false;
   const auto done = [&] { return left_.load(std::memory_order_acquire) == 0; };
   if (!spin_until(done))
-    for (int32_t left; (left = left_.load(std::memory_order_acquire)) != 0;) left_.wait(left, std::memory_order_acquire);
+    for (int32_t left; (left = left_.load(std::memory_order_acquire)) != 0;)
+      left_.wait(left, std::memory_order_acquire);
 }
 
 WorkerPool& worker_pool() {

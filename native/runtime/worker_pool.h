@@ -9,8 +9,8 @@
 
 namespace pollux {
 
-/// Runs chunks of work on its threads and on the caller. No OpenMP: its teams spin, which costs 5 to 20 times on a shared
-/// machine. Workers spin for at most `spin_microseconds`, then sleep.
+/// Runs chunks of work on its threads and on the caller. No OpenMP: its teams spin, which costs 5 to 20 times on a
+/// shared machine. Workers spin for at most `spin_microseconds`, then sleep.
 class WorkerPool {
  public:
   using Work = void (*)(void* argument, int32_t chunk);

@@ -32,7 +32,9 @@ T* to_host(T* device) {
   return device ? reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(device) - shift) : nullptr;
 }
 
-bool is_device(const void* address) { return !address || reinterpret_cast<uintptr_t>(address) >= shift; }
+bool is_device(const void* address) {
+  return !address || reinterpret_cast<uintptr_t>(address) >= shift;
+}
 
 struct Cpu {
   const PolluxBackend* backend = nullptr;
@@ -49,8 +51,10 @@ const Cpu& cpu() {
     const std::string library = path.substr(0, path.rfind('/') + 1) + "libpollux_cpu.so";
     void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     const auto entry = handle ? reinterpret_cast<const PolluxBackend* (*)()>(dlsym(handle, "pollux_backend")) : nullptr;
-    if (entry) result->backend = entry();
-    else result->error = "the CPU twin that it borrows its kernels from could not be loaded from " + library;
+    if (entry)
+      result->backend = entry();
+    else
+      result->error = "the CPU twin that it borrows its kernels from could not be loaded from " + library;
     return result;
   }();
   return *found;
@@ -142,18 +146,25 @@ PolluxResult open(const PolluxHost* host, int32_t, PolluxDevice** device, char* 
   return POLLUX_SUCCESS;
 }
 
-const PolluxDescription* describe(PolluxDevice* device) { return &device->description; }
+const PolluxDescription* describe(PolluxDevice* device) {
+  return &device->description;
+}
 
-void* allocate(PolluxDevice* device, uint64_t bytes) { return to_device(cpu().backend->allocate(device->inner, bytes)); }
+void* allocate(PolluxDevice* device, uint64_t bytes) {
+  return to_device(cpu().backend->allocate(device->inner, bytes));
+}
 
-void release(PolluxDevice* device, void* memory, uint64_t bytes) { cpu().backend->release(device->inner, to_host(memory), bytes); }
+void release(PolluxDevice* device, void* memory, uint64_t bytes) {
+  cpu().backend->release(device->inner, to_host(memory), bytes);
+}
 
-PolluxResult prepare(PolluxDevice* device, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch_bytes, char* error,
-                     size_t error_size) {
+PolluxResult prepare(PolluxDevice* device, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch_bytes,
+                     char* error, size_t error_size) {
   const std::lock_guard lock(device->inner_mutex);
   PolluxPrepared* inner = nullptr;
   const PolluxResult result = cpu().backend->prepare(device->inner, step, &inner, scratch_bytes, error, error_size);
-  if (result == POLLUX_SUCCESS) *prepared = new PolluxPrepared{inner, static_cast<size_t>(step->input_count + step->output_count)};
+  if (result == POLLUX_SUCCESS)
+    *prepared = new PolluxPrepared{inner, static_cast<size_t>(step->input_count + step->output_count)};
   return result;
 }
 
@@ -164,7 +175,8 @@ void discard(PolluxDevice* device, PolluxPrepared* prepared) {
   delete prepared;
 }
 
-PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch, PolluxStatus* status) {
+PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch,
+                     PolluxStatus* status) {
   std::vector<void*> addresses;
   for (size_t i = 0; i < prepared->operands; ++i) {
     if (!is_device(operands[i])) return POLLUX_FAILED;
@@ -173,7 +185,8 @@ PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const
   if (!is_device(scratch) || !is_device(status)) return POLLUX_FAILED;
   device->push([=, addresses = std::move(addresses), inner = prepared->inner] {
     const std::lock_guard lock(device->inner_mutex);
-    return cpu().backend->enqueue(device->inner, inner, addresses.data(), to_host(scratch), to_host(status)) == POLLUX_SUCCESS;
+    return cpu().backend->enqueue(device->inner, inner, addresses.data(), to_host(scratch), to_host(status)) ==
+           POLLUX_SUCCESS;
   });
   return POLLUX_SUCCESS;
 }
@@ -222,9 +235,12 @@ PolluxResult synchronize(PolluxDevice* device, char* error, size_t error_size) {
   return POLLUX_FAILED;
 }
 
-const PolluxBackend backend = {POLLUX_ABI_VERSION, device_count, open,   describe, allocate, release,   prepare,     discard,
-                               enqueue,            upload,       download, copy,   fill_zero, synchronize, nullptr};
+const PolluxBackend backend = {
+    POLLUX_ABI_VERSION, device_count, open,      describe,    allocate, release, prepare, discard, enqueue, upload,
+    download,           copy,         fill_zero, synchronize, nullptr};
 
 }  // namespace
 
-const PolluxBackend* pollux_backend(void) { return &backend; }
+const PolluxBackend* pollux_backend(void) {
+  return &backend;
+}

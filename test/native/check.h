@@ -16,15 +16,15 @@ inline std::vector<Test>& tests() {
 
 inline int failures = 0;
 
-#define TEST(name)                                                             \
-  static void name();                                                          \
+#define TEST(name)                                                            \
+  static void name();                                                         \
   static const bool name##_listed = (tests().push_back({#name, name}), true); \
   static void name()
 
-#define CHECK(condition)                                                                   \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      std::printf("%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition);            \
-      ++failures;                                                                          \
-    }                                                                                      \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
+    if (!(condition)) {                                                         \
+      std::printf("%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                               \
+    }                                                                           \
   } while (false)

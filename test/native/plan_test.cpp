@@ -1,6 +1,7 @@
 // The plan reader against damage: every truncation, and many bit flips. It may accept a flip, but never crash or read
 // outside (the sanitizers watch), and what it accepts must hold together.
 #include "../../native/runtime/plan.h"
+
 #include "check.h"
 #include "wire_writer.h"
 
@@ -61,8 +62,10 @@ TEST(survives_bit_flips) {
     std::string error;
     const auto plan = read(damaged, &error);
     CHECK(plan || !error.empty());
-    if (plan) check_consistent(*plan);
-    else ++refused;
+    if (plan)
+      check_consistent(*plan);
+    else
+      ++refused;
   }
   CHECK(refused > wire.size());  // most flips hit something that is checked
 }

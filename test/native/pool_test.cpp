@@ -10,7 +10,9 @@ namespace {
 struct Count {
   std::vector<std::atomic<int>> seen;
   explicit Count(size_t chunks) : seen(chunks) {}
-  static void add(void* self, int32_t chunk) { static_cast<Count*>(self)->seen[static_cast<size_t>(chunk)].fetch_add(1); }
+  static void add(void* self, int32_t chunk) {
+    static_cast<Count*>(self)->seen[static_cast<size_t>(chunk)].fetch_add(1);
+  }
   bool each_once() const {
     for (const auto& count : seen)
       if (count != 1) return false;
@@ -57,7 +59,8 @@ TEST(regions_of_many_callers_and_nested_ones) {
   struct Outer {
     pollux::WorkerPool* pool;
   } outer{&pool};
-  pool.parallel(4, [](void* argument, int32_t) { region(static_cast<Outer*>(argument)->pool, 5); }, &outer);
+  pool.parallel(
+      4, [](void* argument, int32_t) { region(static_cast<Outer*>(argument)->pool, 5); }, &outer);
 }
 
 TEST(threads_change_between_regions) {

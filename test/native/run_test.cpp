@@ -1,11 +1,12 @@
 // Executor and runs, on the toy twin and on the asynchronous one: order, abort, groups, failures, closing in mid-run.
-#include <condition_variable>
+#include "../../native/runtime/run.h"
+
 #include <cmath>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "../../native/runtime/files.h"
-#include "../../native/runtime/run.h"
 #include "../../native/runtime/worker_pool.h"
 #include "check.h"
 #include "wire_writer.h"
@@ -106,8 +107,12 @@ void runs_in_order(const char* name) {
   CHECK(contents(client, state)[0] == 1275);
 }
 
-TEST(toy_runs_in_order) { runs_in_order("cpu"); }
-TEST(async_runs_in_order) { runs_in_order("async"); }
+TEST(toy_runs_in_order) {
+  runs_in_order("cpu");
+}
+TEST(async_runs_in_order) {
+  runs_in_order("async");
+}
 
 void failure_skips_the_group(const char* name) {
   Device* on = device(name);
@@ -134,8 +139,12 @@ void failure_skips_the_group(const char* name) {
   CHECK(contents(client, state)[9] == 1);
 }
 
-TEST(toy_failure_skips_the_group) { failure_skips_the_group("cpu"); }
-TEST(async_failure_skips_the_group) { failure_skips_the_group("async"); }
+TEST(toy_failure_skips_the_group) {
+  failure_skips_the_group("cpu");
+}
+TEST(async_failure_skips_the_group) {
+  failure_skips_the_group("async");
+}
 
 TEST(abort_leaves_state_untouched) {
   Device* on = device("cpu");

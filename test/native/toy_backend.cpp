@@ -22,25 +22,33 @@ struct PolluxPrepared {
 
 namespace {
 
-const PolluxKernelInfo kernels[] = {{"increment", 1, 0, nullptr}, {"add", 1, 0, nullptr}, {"check", 1, 0, nullptr}, {"sleep", 1, 0, nullptr}};
+const PolluxKernelInfo kernels[] = {
+    {"increment", 1, 0, nullptr}, {"add", 1, 0, nullptr}, {"check", 1, 0, nullptr}, {"sleep", 1, 0, nullptr}};
 
-int32_t device_count(char*, size_t) { return 1; }
+int32_t device_count(char*, size_t) {
+  return 1;
+}
 
 PolluxResult open(const PolluxHost* host, int32_t, PolluxDevice** device, char*, size_t) {
   *device = new PolluxDevice{host, {"cpu", "toy", 4, kernels, 0, nullptr, POLLUX_HOST_MEMORY}};
   return POLLUX_SUCCESS;
 }
 
-const PolluxDescription* describe(PolluxDevice* device) { return &device->description; }
+const PolluxDescription* describe(PolluxDevice* device) {
+  return &device->description;
+}
 
 void* allocate(PolluxDevice*, uint64_t bytes) {
   if (bytes > uint64_t{1} << 36) return nullptr;  // the sanitizers' allocators end the program instead
   return aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
-void release(PolluxDevice*, void* memory, uint64_t) { free(memory); }
+void release(PolluxDevice*, void* memory, uint64_t) {
+  free(memory);
+}
 
-PolluxResult prepare(PolluxDevice*, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch, char*, size_t) {
+PolluxResult prepare(PolluxDevice*, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch, char*,
+                     size_t) {
   int64_t elements = 1;
   const PolluxOperand& output = step->operands[step->input_count];
   for (int32_t axis = 0; axis < output.rank; ++axis) elements *= output.shape[axis];
@@ -49,9 +57,12 @@ PolluxResult prepare(PolluxDevice*, const PolluxStep* step, PolluxPrepared** pre
   return POLLUX_SUCCESS;
 }
 
-void discard(PolluxDevice*, PolluxPrepared* prepared) { delete prepared; }
+void discard(PolluxDevice*, PolluxPrepared* prepared) {
+  delete prepared;
+}
 
-PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch, PolluxStatus* status) {
+PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch,
+                     PolluxStatus* status) {
   const PolluxStep& step = *prepared->step;
   if ((step.flags & POLLUX_STEP_COMMIT) && status->code != POLLUX_OK) return POLLUX_SUCCESS;
   memset(scratch, 0xab, 256);
@@ -75,7 +86,8 @@ PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const
       device->host->context, static_cast<int32_t>((prepared->elements + chunk_size - 1) / chunk_size),
       [](void* argument, int32_t chunk) {
         const Work& w = *static_cast<Work*>(argument);
-        for (int64_t i = chunk * chunk_size; i < w.elements && i < (chunk + 1) * chunk_size; ++i) w.y[i] = w.add ? w.a[i] + w.b[i] : w.a[i] + 1;
+        for (int64_t i = chunk * chunk_size; i < w.elements && i < (chunk + 1) * chunk_size; ++i)
+          w.y[i] = w.add ? w.a[i] + w.b[i] : w.a[i] + 1;
       },
       &work);
   return POLLUX_SUCCESS;
@@ -91,11 +103,16 @@ PolluxResult fill_zero(PolluxDevice*, void* destination, uint64_t bytes) {
   return POLLUX_SUCCESS;
 }
 
-PolluxResult synchronize(PolluxDevice*, char*, size_t) { return POLLUX_SUCCESS; }
+PolluxResult synchronize(PolluxDevice*, char*, size_t) {
+  return POLLUX_SUCCESS;
+}
 
-const PolluxBackend backend = {POLLUX_ABI_VERSION, device_count, open, describe, allocate, release,     prepare, discard,
-                               enqueue,            copy,         copy, copy,     fill_zero, synchronize, nullptr};
+const PolluxBackend backend = {
+    POLLUX_ABI_VERSION, device_count, open,   describe, allocate, release, prepare, discard, enqueue, copy, copy, copy,
+    fill_zero,          synchronize,  nullptr};
 
 }  // namespace
 
-const PolluxBackend* pollux_backend(void) { return &backend; }
+const PolluxBackend* pollux_backend(void) {
+  return &backend;
+}

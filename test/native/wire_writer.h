@@ -31,7 +31,8 @@ class WireWriter {
     return tensor(0, 0, offset, elements);
   }
 
-  void step(const char* kernel, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs, bool commit = false) {
+  void step(const char* kernel, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs,
+            bool commit = false) {
     pollux::wire::Step record{};
     record.kernel = text(kernel);
     record.label = text("label");
