@@ -22,8 +22,8 @@ export class Node {
   readonly region: number;
   /** Non-zero for the copies that a backward pass makes of a checkpointed region: never merged with the originals. */
   readonly recomputed: number;
-  /** The caller's stack, captured only while `compile` traces. */
-  readonly stack: string | undefined;
+  /** Where it was built, captured only while `compile` traces; turned into text only when a message needs it. */
+  readonly #origin: Error | undefined;
 
   constructor(
     readonly id: number,
@@ -38,7 +38,12 @@ export class Node {
     this.stopped = context.stopped;
     this.region = context.region;
     this.recomputed = context.recomputed;
-    this.stack = context.captureStacks ? new Error().stack : undefined;
+    this.#origin = context.captureStacks ? new Error() : undefined;
+  }
+
+  /** The caller's stack, if it was captured. */
+  get stack(): string | undefined {
+    return this.#origin?.stack;
   }
 }
 
