@@ -76,7 +76,9 @@ export function checkOptions(where: string, options: object | undefined, known: 
   for (const key of Object.keys(options ?? {})) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
-    throw new PolluxError('UNKNOWN_OPTION',
-      `${where}: unknown option "${key}"${near ? `; did you mean "${near}"?` : ''} Known options: ${known.join(', ')}.`);
+    throw new PolluxError(
+      'UNKNOWN_OPTION',
+      `${where}: unknown option "${key}"${near ? `; did you mean "${near}"?` : ''} Known options: ${known.join(', ')}.`,
+    );
   }
 }

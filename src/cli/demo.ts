@@ -56,12 +56,21 @@ export async function runDemo(options: DemoOptions, { out }: Output): Promise<De
   seed(options.seed);
   const { train, test } = await datasets.mnist();
   const { model, data, optimizer } = recipe(options, train);
-  const make = (network: Module): Trainer => new Trainer(network, { loss: losses.crossEntropy, optimizer, metrics: ['accuracy'], device: options.device });
+  const make = (network: Module): Trainer =>
+    new Trainer(network, { loss: losses.crossEntropy, optimizer, metrics: ['accuracy'], device: options.device });
   const trainer = make(model);
   const parameters = [...model.parameters().values()].reduce((sum, parameter) => sum + parameter.size, 0);
-  out(`MNIST: ${train.length} training and ${test.length} test images. Model '${options.model}' with ${parameters.toLocaleString('en-US')} parameters on '${trainer.device}'.\n`);
+  out(
+    `MNIST: ${train.length} training and ${test.length} test images. Model '${options.model}' with ${parameters.toLocaleString('en-US')} parameters on '${trainer.device}'.\n`,
+  );
 
-  const run = trainer.fit(data, { epochs: options.epochs, batchSize: options.batchSize, seed: options.seed, validation: test, progress: true });
+  const run = trainer.fit(data, {
+    epochs: options.epochs,
+    batchSize: options.batchSize,
+    seed: options.seed,
+    validation: test,
+    progress: true,
+  });
   const training = { loss: [] as { at: number; value: number }[], accuracy: [] as { at: number; value: number }[] };
   const validation = { loss: [] as { at: number; value: number }[], accuracy: [] as { at: number; value: number }[] };
   const seconds: number[] = [];
@@ -84,8 +93,19 @@ export async function runDemo(options: DemoOptions, { out }: Output): Promise<De
   out(`\n${matrix.report()}\nConfusion matrix (rows: truth, columns: prediction)\n${matrix}\n\n`);
 
   await mkdir(options.output, { recursive: true });
-  const files = { curves: join(options.output, 'training.svg'), sheet: join(options.output, 'digits.svg'), model: join(options.output, 'mnist.safetensors') };
-  await writeFile(files.curves, plotTraining({ title: `MNIST, model '${options.model}'`, loss: { training: training.loss, validation: validation.loss }, accuracy: { training: training.accuracy, validation: validation.accuracy } }));
+  const files = {
+    curves: join(options.output, 'training.svg'),
+    sheet: join(options.output, 'digits.svg'),
+    model: join(options.output, 'mnist.safetensors'),
+  };
+  await writeFile(
+    files.curves,
+    plotTraining({
+      title: `MNIST, model '${options.model}'`,
+      loss: { training: training.loss, validation: validation.loss },
+      accuracy: { training: training.accuracy, validation: validation.accuracy },
+    }),
+  );
   await writeFile(files.sheet, await digitSheet(test, predicted, labels));
   await model.save(files.model);
 
@@ -95,7 +115,9 @@ export async function runDemo(options: DemoOptions, { out }: Output): Promise<De
   if (again.predicted.some((digit, i) => digit !== predicted[i])) {
     throw new PolluxError('INTERNAL', `The model read back from ${files.model} does not predict what the trained one does.`);
   }
-  out(`Saved ${files.model}, read it back: all ${predicted.length} predictions are equal.\nPlot: ${files.curves}\nPredicted digits: ${files.sheet}\n`);
+  out(
+    `Saved ${files.model}, read it back: all ${predicted.length} predictions are equal.\nPlot: ${files.curves}\nPredicted digits: ${files.sheet}\n`,
+  );
 
   const total = seconds.reduce((a, b) => a + b, 0);
   const result: DemoResult = {
@@ -107,7 +129,9 @@ export async function runDemo(options: DemoOptions, { out }: Output): Promise<De
     device: trainer.device,
     precision: 'float32',
   };
-  out(`Test accuracy ${result.testAccuracy.toFixed(4)} after ${options.epochs} epochs of ${result.secondsPerEpoch.toFixed(1)} s (${Math.round(result.imagesPerSecond).toLocaleString('en-US')} images/s).\n`);
+  out(
+    `Test accuracy ${result.testAccuracy.toFixed(4)} after ${options.epochs} epochs of ${result.secondsPerEpoch.toFixed(1)} s (${Math.round(result.imagesPerSecond).toLocaleString('en-US')} images/s).\n`,
+  );
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
   return result;
 }

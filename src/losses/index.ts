@@ -26,8 +26,13 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: LossOption
   const y = tensorValue(labels, 'crossEntropy');
   const rows = x.shape.slice(0, -1);
   if (!x.shape.length || !sameShape(rows, y.shape)) {
-    const hint = sameShape(x.shape, y.shape) ? ' Labels are indices of classes; turn one-hot rows into indices with labels.argmax(-1).' : '';
-    throw new PolluxError('SHAPE_MISMATCH', `crossEntropy: logits ${show(x)} need labels of shape [${rows.join(', ')}], got ${show(y)}.${hint}`);
+    const hint = sameShape(x.shape, y.shape)
+      ? ' Labels are indices of classes; turn one-hot rows into indices with labels.argmax(-1).'
+      : '';
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `crossEntropy: logits ${show(x)} need labels of shape [${rows.join(', ')}], got ${show(y)}.${hint}`,
+    );
   }
   return reduce(wrap(ops.crossEntropy(x, y)), 'crossEntropy', options);
 }
@@ -35,7 +40,10 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: LossOption
 /** Mean squared error between tensors of one shape. */
 export function mse(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor<readonly [], 'float32'> {
   if (!sameShape(prediction.shape, target.shape)) {
-    throw new PolluxError('SHAPE_MISMATCH', `mse: prediction ${show(prediction)} and target ${show(target)} must have one shape; broadcasting here hides mistakes.`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `mse: prediction ${show(prediction)} and target ${show(target)} must have one shape; broadcasting here hides mistakes.`,
+    );
   }
   return reduce(prediction.sub(target).square(), 'mse', options);
 }

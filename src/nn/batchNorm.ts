@@ -1,6 +1,6 @@
 import { checkOptions } from '../errors.js';
 import * as ops from '../ops/index.js';
-import { noGrad, ones, Parameter, type DType, type Last, type Shape, type Takes, Tensor, wrap, zeros } from '../tensor/index.js';
+import { noGrad, ones, Parameter, type DType, type Last, type Shape, type Takes, type Tensor, wrap, zeros } from '../tensor/index.js';
 import { requireLast, requireSize } from './checks.js';
 import { ones as initOnes, zeros as initZeros } from './initializers.js';
 import { Module } from './module.js';

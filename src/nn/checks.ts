@@ -5,7 +5,8 @@ import type { TensorBase } from '../tensor/index.js';
 
 /** Throws unless a size is an integer of at least `least`. */
 export function requireSize(layer: string, name: string, value: number, least = 1): void {
-  if (!Number.isInteger(value) || value < least) throw new RangeError(`${layer}: ${name} must be an integer of at least ${least}, got ${value}.`);
+  if (!Number.isInteger(value) || value < least)
+    throw new RangeError(`${layer}: ${name} must be an integer of at least ${least}, got ${value}.`);
 }
 
 const where = (): string => (context.scope ? ` '${context.scope}'` : '');
@@ -19,6 +20,8 @@ export function requireLast(layer: string, x: TensorBase, size: number, what: st
 /** Throws unless the input is [N, H, W, C]. */
 export function requireImage(layer: string, x: TensorBase, channels?: number): void {
   if (x.shape.length === 4 && (channels === undefined || x.shape[3] === channels)) return;
-  throw new PolluxError('SHAPE_MISMATCH',
-    `${layer}${where()}: takes images [N, H, W, ${channels ?? 'C'}], but got ${show(x)}.${x.shape.length === 3 ? ' Add an axis: x.expandDims(-1) for the channels, or x.expandDims(0) for a batch of one.' : ''}`);
+  throw new PolluxError(
+    'SHAPE_MISMATCH',
+    `${layer}${where()}: takes images [N, H, W, ${channels ?? 'C'}], but got ${show(x)}.${x.shape.length === 3 ? ' Add an axis: x.expandDims(-1) for the channels, or x.expandDims(0) for a batch of one.' : ''}`,
+  );
 }

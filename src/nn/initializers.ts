@@ -12,15 +12,25 @@ function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
 const number = (x: number) => ops.constant(x, [], 'float32');
 const spread = (shape: readonly number[], { state, stream }: DrawSource, bound: number) =>
   ops.sub(ops.mul(ops.uniform(state, shape, stream), number(2 * bound)), number(bound));
-const bell = (shape: readonly number[], { state, stream }: DrawSource, std: number) => ops.mul(ops.normal(state, shape, stream), number(std));
+const bell = (shape: readonly number[], { state, stream }: DrawSource, std: number) =>
+  ops.mul(ops.normal(state, shape, stream), number(std));
 
 /** Every element the same. */
-export const constant = (value: number): Initializer => (shape) => ops.constant(value, shape, 'float32');
+export const constant =
+  (value: number): Initializer =>
+  (shape) =>
+    ops.constant(value, shape, 'float32');
 export const zeros: Initializer = constant(0);
 export const ones: Initializer = constant(1);
 /** Uniform in [-bound, bound). */
-export const uniform = (bound: number): Initializer => (shape, source) => spread(shape, source, bound);
-export const normal = (std: number): Initializer => (shape, source) => bell(shape, source, std);
+export const uniform =
+  (bound: number): Initializer =>
+  (shape, source) =>
+    spread(shape, source, bound);
+export const normal =
+  (std: number): Initializer =>
+  (shape, source) =>
+    bell(shape, source, std);
 
 /** Uniform with bound sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010): for tanh and sigmoid, and Keras's default. */
 export const glorotUniform: Initializer = (shape, source) => {

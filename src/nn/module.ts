@@ -2,7 +2,16 @@ import { PolluxError } from '../errors.js';
 import { context, withContext } from '../graph/node.js';
 import { sameShape, show } from '../graph/op.js';
 import { readSafetensors, writeSafetensors } from '../io/index.js';
-import { evaluate, generator, leafTensor, type Parameter, type Stateful, type Tensor, type TensorBase, type TypedArray } from '../tensor/index.js';
+import {
+  evaluate,
+  generator,
+  leafTensor,
+  type Parameter,
+  type Stateful,
+  type Tensor,
+  type TensorBase,
+  type TypedArray,
+} from '../tensor/index.js';
 import { matchNames } from './names.js';
 import { moduleMark, walk } from './walk.js';
 
@@ -113,14 +122,19 @@ export abstract class Module implements Stateful {
 
   /** Keeps parameters from being trained: all, or those whose path matches. */
   freeze(pattern?: RegExp | string, frozen = true): this {
-    const matches = (path: string): boolean => pattern === undefined || (typeof pattern === 'string' ? path === pattern || path.startsWith(`${pattern}.`) : pattern.test(path));
+    const matches = (path: string): boolean =>
+      pattern === undefined || (typeof pattern === 'string' ? path === pattern || path.startsWith(`${pattern}.`) : pattern.test(path));
     let count = 0;
     for (const [path, parameter] of this.parameters()) {
       if (!matches(path)) continue;
       parameter.trainable = !frozen;
       count++;
     }
-    if (pattern !== undefined && !count) throw new PolluxError('INVALID_ARGUMENT', `freeze: no parameter matches ${pattern}. Paths: ${[...this.parameters().keys()].join(', ')}.`);
+    if (pattern !== undefined && !count)
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `freeze: no parameter matches ${pattern}. Paths: ${[...this.parameters().keys()].join(', ')}.`,
+      );
     return this;
   }
 
@@ -159,13 +173,17 @@ export abstract class Module implements Stateful {
    * Takes values by path. Every name must be there with its shape and dtype, or nothing is changed and the error lists the
    * missing, unexpected and mis-shaped names. `strict: false` takes what fits by name.
    */
-  loadStateDictionary(source: ReadonlyMap<string, { shape: readonly number[]; dtype: string; data: TypedArray }>, options: { strict?: boolean } = {}): void {
+  loadStateDictionary(
+    source: ReadonlyMap<string, { shape: readonly number[]; dtype: string; data: TypedArray }>,
+    options: { strict?: boolean } = {},
+  ): void {
     const own = this.stateDictionary();
     matchNames(own, source, options.strict ?? true);
     for (const [path, tensor] of own) {
       const found = source.get(path);
       if (!found) continue;
-      if (!sameShape(found.shape, tensor.shape) || found.dtype !== tensor.dtype) throw new PolluxError('SHAPE_MISMATCH', `${path}: ${show(tensor)} cannot take ${found.dtype}[${found.shape.join(', ')}].`);
+      if (!sameShape(found.shape, tensor.shape) || found.dtype !== tensor.dtype)
+        throw new PolluxError('SHAPE_MISMATCH', `${path}: ${show(tensor)} cannot take ${found.dtype}[${found.shape.join(', ')}].`);
       tensor.assign(leafTensor(tensor.shape, tensor.dtype, found.data.slice()));
     }
   }

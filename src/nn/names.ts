@@ -6,7 +6,8 @@ interface Shaped {
   readonly dtype: string;
 }
 
-const some = (names: readonly string[]): string => `${names.slice(0, 8).join(', ')}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`;
+const some = (names: readonly string[]): string =>
+  `${names.slice(0, 8).join(', ')}${names.length > 8 ? ` and ${names.length - 8} more` : ''}`;
 
 /** Compares the names and shapes of a model with those of a file, and throws one error that lists every difference. */
 export function matchNames(own: ReadonlyMap<string, Shaped>, given: ReadonlyMap<string, Shaped>, strict: boolean): void {
@@ -20,10 +21,15 @@ export function matchNames(own: ReadonlyMap<string, Shaped>, given: ReadonlyMap<
   if (!misfits.length && (!strict || (!missing.length && !unexpected.length))) return;
   const lines = ['The values do not fit the model; nothing was changed.'];
   if (missing.length) lines.push(`Missing: ${some(missing)}.`);
-  if (unexpected.length) lines.push(`Unexpected: ${some(unexpected.map((name) => {
-    const near = nearest(name, missing);
-    return near ? `${name} (is it ${near}?)` : name;
-  }))}.`);
+  if (unexpected.length)
+    lines.push(
+      `Unexpected: ${some(
+        unexpected.map((name) => {
+          const near = nearest(name, missing);
+          return near ? `${name} (is it ${near}?)` : name;
+        }),
+      )}.`,
+    );
   if (misfits.length) lines.push(`Other shapes: ${some(misfits)}.`);
   throw new PolluxError('SHAPE_MISMATCH', lines.join(' '));
 }

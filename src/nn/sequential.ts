@@ -13,7 +13,9 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
     this.layers = layers as unknown as L;
     layers.forEach((layer, i) => {
       if (typeof layer === 'function' || typeof (layer as Module | undefined)?.forward === 'function') return;
-      throw new TypeError(`Sequential: layer ${i} is ${layer === undefined ? 'undefined' : typeof layer}; expected a module or a function of one tensor.`);
+      throw new TypeError(
+        `Sequential: layer ${i} is ${layer === undefined ? 'undefined' : typeof layer}; expected a module or a function of one tensor.`,
+      );
     });
   }
 
@@ -27,7 +29,10 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
     let y: Tensor = x;
     this.layers.forEach((layer, i) => {
       // Functions have no path of their own; their place serves.
-      y = typeof layer === 'function' ? withContext({ scope: context.scope ? `${context.scope}.${i}` : String(i) }, () => layer(y)) : layer.forward(y);
+      y =
+        typeof layer === 'function'
+          ? withContext({ scope: context.scope ? `${context.scope}.${i}` : String(i) }, () => layer(y))
+          : layer.forward(y);
     });
     return y;
   }

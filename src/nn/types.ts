@@ -17,9 +17,7 @@ export interface Pool extends InputOutput<'pool'> {
   <S extends Shape, D extends DType>(x: Tensor<S, D> & Takes<S, Spatial<number>>): Tensor<Pooled<S>, D>;
 }
 /** [N, ...] to [N, product]. */
-export interface Flatten {
-  <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<readonly [S[0], number], D>;
-}
+export type Flatten = <S extends Shape, D extends DType>(x: Tensor<S, D>) => Tensor<readonly [S[0], number], D>;
 
 /** What a Sequential holds: one tensor in, one tensor out. */
 export type Layer = { forward(x: any): Tensor } | ((x: any) => Tensor);

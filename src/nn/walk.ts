@@ -1,4 +1,4 @@
-import { Parameter, Tensor, TensorBase } from '../tensor/index.js';
+import { Parameter, type Tensor, TensorBase } from '../tensor/index.js';
 import type { Module } from './module.js';
 
 /** What a walk over a module's fields meets. */

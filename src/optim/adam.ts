@@ -17,8 +17,10 @@ function description(name: 'adam' | 'adamW', options: AdamOptions, decoupled: bo
   checkOptions(name, options, [...commonOptions, 'betas', 'epsilon', 'weightDecay']);
   const { learningRate = 1e-3, clipNorm, betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = options;
   const [beta1, beta2] = betas;
-  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) throw new RangeError(`${name}: betas must lie in [0, 1), got ${beta1} and ${beta2}.`);
-  if (!(epsilon >= 0 && weightDecay >= 0)) throw new RangeError(`${name}: epsilon and weightDecay must not be negative, got ${epsilon} and ${weightDecay}.`);
+  if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1))
+    throw new RangeError(`${name}: betas must lie in [0, 1), got ${beta1} and ${beta2}.`);
+  if (!(epsilon >= 0 && weightDecay >= 0))
+    throw new RangeError(`${name}: epsilon and weightDecay must not be negative, got ${epsilon} and ${weightDecay}.`);
   const attributes = { beta1, beta2, epsilon, weightDecay, decoupled };
   return new OptimizerDescription(
     {

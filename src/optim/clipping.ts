@@ -9,7 +9,10 @@ export function globalNorm(gradients: readonly Tensor[]): Tensor<readonly [], 'f
 }
 
 /** Gradients scaled so that their global norm is at most `limit`, and the norm before. */
-export function clipByGlobalNorm(gradients: readonly Tensor[], limit: number): { gradients: Tensor[]; norm: Tensor<readonly [], 'float32'> } {
+export function clipByGlobalNorm(
+  gradients: readonly Tensor[],
+  limit: number,
+): { gradients: Tensor[]; norm: Tensor<readonly [], 'float32'> } {
   if (!(limit > 0)) throw new RangeError(`clipByGlobalNorm: the limit must be above 0, got ${limit}.`);
   const norm = globalNorm(gradients);
   const factor = wrap(ops.minimum(ops.div(scalar(limit, 'float32'), ops.add(norm.value, scalar(1e-6, 'float32'))), scalar(1, 'float32')));

@@ -3,7 +3,18 @@ import type { Value } from '../graph/node.js';
 import { show } from '../graph/op.js';
 import type { Module, StateDictionary } from '../nn/index.js';
 import * as ops from '../ops/index.js';
-import { currentTrace, evaluate, gradientsOf, leafTensor, type Parameter, type Stateful, type Tensor, type TensorBase, type TypedArray, wrap } from '../tensor/index.js';
+import {
+  currentTrace,
+  evaluate,
+  gradientsOf,
+  leafTensor,
+  type Parameter,
+  type Stateful,
+  type Tensor,
+  type TensorBase,
+  type TypedArray,
+  wrap,
+} from '../tensor/index.js';
 import { globalNorm } from './clipping.js';
 import type { Rule } from './rule.js';
 import type { Schedule } from './schedules.js';
@@ -67,7 +78,8 @@ export class Optimizer implements Stateful {
   }
 
   set learningRate(value: number) {
-    if (!(Number.isFinite(value) && value >= 0)) throw new RangeError(`${this.#rule.name}: learningRate must be a finite number of at least 0, got ${value}.`);
+    if (!(Number.isFinite(value) && value >= 0))
+      throw new RangeError(`${this.#rule.name}: learningRate must be a finite number of at least 0, got ${value}.`);
     this.#rate.settle(leafTensor([], 'float32', Float32Array.of(value)).storage()!);
   }
 
@@ -104,7 +116,11 @@ export class Optimizer implements Stateful {
 
   #trainable(): [string, Parameter][] {
     const found = [...this.#model.parameters()].filter(([, parameter]) => parameter.trainable);
-    if (!found.length) throw new PolluxError('INVALID_ARGUMENT', `${this.#rule.name}: the model has no trainable parameters. Unfreeze some: model.unfreeze().`);
+    if (!found.length)
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `${this.#rule.name}: the model has no trainable parameters. Unfreeze some: model.unfreeze().`,
+      );
     return found;
   }
 
@@ -121,7 +137,11 @@ export class Optimizer implements Stateful {
   /** One step with gradients in the order of the model's trainable parameters. `guard` must be finite for it to count. */
   apply(gradients: readonly Tensor[], guard?: Tensor): Promise<void> {
     const entries = this.#trainable();
-    if (gradients.length !== entries.length) throw new PolluxError('INVALID_ARGUMENT', `${this.#rule.name}: ${gradients.length} gradients for ${entries.length} trainable parameters.`);
+    if (gradients.length !== entries.length)
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `${this.#rule.name}: ${gradients.length} gradients for ${entries.length} trainable parameters.`,
+      );
     const step = ops.add(this.step.value, ops.constant(1, [], 'float32'));
     const learningRate = this.#rate.value;
     const scale = this.#scale(gradients);
@@ -129,8 +149,16 @@ export class Optimizer implements Stateful {
     entries.forEach(([path, parameter], i) => {
       const gradient = gradients[i]!.value;
       const slots = this.#slotsOf(path, parameter);
-      if (show(gradient) !== show(parameter)) throw new PolluxError('SHAPE_MISMATCH', `${this.#rule.name}: ${path} is ${show(parameter)}, its gradient ${show(gradient)}.`);
-      const next = this.#rule.update({ parameter: parameter.value, gradient, slots: mapValues(slots, (tensor) => tensor.value), learningRate, step, scale });
+      if (show(gradient) !== show(parameter))
+        throw new PolluxError('SHAPE_MISMATCH', `${this.#rule.name}: ${path} is ${show(parameter)}, its gradient ${show(gradient)}.`);
+      const next = this.#rule.update({
+        parameter: parameter.value,
+        gradient,
+        slots: mapValues(slots, (tensor) => tensor.value),
+        learningRate,
+        step,
+        scale,
+      });
       changes.push([parameter, next.parameter]);
       for (const [name, value] of Object.entries(next.slots)) changes.push([slots[name]!, value]);
     });
@@ -144,7 +172,10 @@ export class Optimizer implements Stateful {
     if (this.#clipNorm === undefined) return ops.constant(1, [], 'float32');
     const norm = globalNorm(gradients);
     currentTrace()?.checks.push(norm.value);
-    return ops.minimum(ops.div(ops.constant(this.#clipNorm, [], 'float32'), ops.add(norm.value, ops.constant(1e-6, [], 'float32'))), ops.constant(1, [], 'float32'));
+    return ops.minimum(
+      ops.div(ops.constant(this.#clipNorm, [], 'float32'), ops.add(norm.value, ops.constant(1e-6, [], 'float32'))),
+      ops.constant(1, [], 'float32'),
+    );
   }
 
   /** State by path: step count and slots; the tensors themselves. */
@@ -167,7 +198,10 @@ export class Optimizer implements Stateful {
     for (const [path, tensor] of own) {
       const found = source.get(path);
       if (!found || `${found.dtype}[${found.shape.join(', ')}]` !== show(tensor)) {
-        throw new PolluxError('SHAPE_MISMATCH', `${this.#rule.name}: the saved state ${found ? `has ${found.dtype}[${found.shape.join(', ')}]` : 'has nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`);
+        throw new PolluxError(
+          'SHAPE_MISMATCH',
+          `${this.#rule.name}: the saved state ${found ? `has ${found.dtype}[${found.shape.join(', ')}]` : 'has nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`,
+        );
       }
     }
     for (const [path, tensor] of own) tensor.settle(leafTensor(tensor.shape, tensor.dtype, source.get(path)!.data.slice()).storage()!);
@@ -192,11 +226,13 @@ async function commitEager(changes: readonly [Tensor, Value][], guard: Tensor | 
   await evaluate(...next, ...(guard ? [guard] : []));
   if (guard && !Number.isFinite(guard.item())) {
     for (const tensor of next) tensor.dispose();
-    throw new PolluxError('NOT_FINITE', `minimize: the loss is ${guard.item()}. Nothing was changed. Lower the learning rate, or look at the data of this batch.`);
+    throw new PolluxError(
+      'NOT_FINITE',
+      `minimize: the loss is ${guard.item()}. Nothing was changed. Lower the learning rate, or look at the data of this batch.`,
+    );
   }
   changes.forEach(([tensor], i) => {
     tensor.storage()?.supersede();
     tensor.settle(next[i]!.storage()!);
   });
 }
-

@@ -10,7 +10,10 @@ function requireSteps(where: string, name: string, value: number): void {
 }
 
 /** The same rate at each step. */
-export const constant = (rate: number): Schedule => () => rate;
+export const constant =
+  (rate: number): Schedule =>
+  () =>
+    rate;
 
 /** Linear warm-up over `warmup` steps to `peak`, then half a cosine down to `floor` at step `total` (Loshchilov and Hutter 2017). */
 export function cosine(options: { peak: number; total: number; warmup?: number; floor?: number }): Schedule {
@@ -18,7 +21,8 @@ export function cosine(options: { peak: number; total: number; warmup?: number; 
   const { peak, total, warmup = 0, floor = 0 } = options;
   requireSteps('cosine', 'total', total);
   if (!(warmup >= 0 && warmup < total)) throw new RangeError(`cosine: warmup must lie in [0, total), got ${warmup} of ${total}.`);
-  return (step) => (step < warmup ? (peak * (step + 1)) / warmup : cosineBetween(peak, floor, Math.min(1, (step - warmup) / (total - warmup))));
+  return (step) =>
+    step < warmup ? (peak * (step + 1)) / warmup : cosineBetween(peak, floor, Math.min(1, (step - warmup) / (total - warmup)));
 }
 
 /**
@@ -34,5 +38,7 @@ export function oneCycle(options: { peak: number; total: number; rise?: number; 
   const top = Math.max(1, rise * total - 1);
   const end = Math.max(top + 1, total - 1);
   return (step) =>
-    step <= top ? cosineBetween(initial, peak, step / top) : cosineBetween(peak, initial / finalFactor, Math.min(1, (step - top) / (end - top)));
+    step <= top
+      ? cosineBetween(initial, peak, step / top)
+      : cosineBetween(peak, initial / finalFactor, Math.min(1, (step - top) / (end - top)));
 }

@@ -6,11 +6,12 @@ import type { Tensor } from './tensor.js';
 import { mapTree, visitTree } from './tree.js';
 
 /** What a compiled function takes where the traced one takes a tensor. */
-export type ArgumentOf<T> = T extends Tensor<infer S, infer D>
-  ? Tensor<S, D> | HostData | (readonly [] extends S ? number : never)
-  : T extends readonly unknown[] | { readonly [key: string]: unknown }
-    ? { [K in keyof T]: ArgumentOf<T[K]> }
-    : T;
+export type ArgumentOf<T> =
+  T extends Tensor<infer S, infer D>
+    ? Tensor<S, D> | HostData | (readonly [] extends S ? number : never)
+    : T extends readonly unknown[] | { readonly [key: string]: unknown }
+      ? { [K in keyof T]: ArgumentOf<T[K]> }
+      : T;
 
 /** One tensor among the arguments of a call. */
 export interface Argument {
@@ -29,18 +30,22 @@ const isLeaf = (x: unknown): boolean => x instanceof TensorBase || isHostData(x)
 /** The tensors among the arguments of a call, checked. Throws TypeError for what is neither tensor, host data nor number. */
 export function readArguments(args: readonly unknown[]): Argument[] {
   const found: Argument[] = [];
-  visitTree(args, (x, position) => {
-    const path = `argument ${position}`;
-    if (x instanceof TensorBase) found.push({ path, shape: x.shape, dtype: x.dtype, source: x });
-    else if (isHostData(x)) {
-      const { array, dtype } = hostArray(x, path);
-      found.push({ path, shape: [...x.shape], dtype, source: array });
-    } else if (typeof x === 'number') found.push({ path, shape: [], dtype: 'float32', source: Float32Array.of(x) });
-    else {
-      const what = x instanceof Promise ? 'a promise (await it first)' : x === null ? 'null' : typeof x;
-      throw new TypeError(`${path} is ${what}. A step takes tensors, { data, shape, dtype? }, numbers, and arrays or objects of them.`);
-    }
-  }, isLeaf);
+  visitTree(
+    args,
+    (x, position) => {
+      const path = `argument ${position}`;
+      if (x instanceof TensorBase) found.push({ path, shape: x.shape, dtype: x.dtype, source: x });
+      else if (isHostData(x)) {
+        const { array, dtype } = hostArray(x, path);
+        found.push({ path, shape: [...x.shape], dtype, source: array });
+      } else if (typeof x === 'number') found.push({ path, shape: [], dtype: 'float32', source: Float32Array.of(x) });
+      else {
+        const what = x instanceof Promise ? 'a promise (await it first)' : x === null ? 'null' : typeof x;
+        throw new TypeError(`${path} is ${what}. A step takes tensors, { data, shape, dtype? }, numbers, and arrays or objects of them.`);
+      }
+    },
+    isLeaf,
+  );
   return found;
 }
 
@@ -52,4 +57,6 @@ export function replaceArguments(args: readonly unknown[], tensors: readonly Ten
 
 /** Copies host data that the caller may change before the step starts. */
 export const ownArguments = (args: readonly Argument[]): Argument[] =>
-  args.map((argument) => (argument.source instanceof TensorBase ? argument : { ...argument, source: argument.source.slice() as TypedArray }));
+  args.map((argument) =>
+    argument.source instanceof TensorBase ? argument : { ...argument, source: argument.source.slice() as TypedArray },
+  );

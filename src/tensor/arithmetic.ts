@@ -17,77 +17,221 @@ const unary = (op: (x: Value) => Value, x: Tensor): Tensor => wrap(op(x.value));
 
 /** Elementwise methods. Operands broadcast as in NumPy; dtypes must be equal, numbers take the tensor's. */
 export abstract class Arithmetic extends TensorBase {
-  add<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'add', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  add(this: Tensor, b: Operand): Tensor { return binary(ops.add, 'add', this, b); }
-  sub<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'sub', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  sub(this: Tensor, b: Operand): Tensor { return binary(ops.sub, 'sub', this, b); }
-  mul<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'mul', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  mul(this: Tensor, b: Operand): Tensor { return binary(ops.mul, 'mul', this, b); }
+  add<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'add', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  add(this: Tensor, b: Operand): Tensor {
+    return binary(ops.add, 'add', this, b);
+  }
+  sub<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'sub', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  sub(this: Tensor, b: Operand): Tensor {
+    return binary(ops.sub, 'sub', this, b);
+  }
+  mul<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'mul', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  mul(this: Tensor, b: Operand): Tensor {
+    return binary(ops.mul, 'mul', this, b);
+  }
   /** Quotient; integers truncate toward zero, and x / 0 is 0 for them. */
-  div<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'div', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  div(this: Tensor, b: Operand): Tensor { return binary(ops.div, 'div', this, b); }
-  pow<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'pow', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  pow(this: Tensor, b: Operand): Tensor { return binary(ops.pow, 'pow', this, b); }
+  div<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'div', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  div(this: Tensor, b: Operand): Tensor {
+    return binary(ops.div, 'div', this, b);
+  }
+  pow<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'pow', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  pow(this: Tensor, b: Operand): Tensor {
+    return binary(ops.pow, 'pow', this, b);
+  }
   /** Remainder with the sign of the divisor, as in Python. */
-  remainder<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'remainder', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  remainder(this: Tensor, b: Operand): Tensor { return binary(ops.remainder, 'remainder', this, b); }
+  remainder<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'remainder', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  remainder(this: Tensor, b: Operand): Tensor {
+    return binary(ops.remainder, 'remainder', this, b);
+  }
   /** Larger of two; NaN wins. */
-  maximum<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'maximum', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  maximum(this: Tensor, b: Operand): Tensor { return binary(ops.maximum, 'maximum', this, b); }
+  maximum<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'maximum', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  maximum(this: Tensor, b: Operand): Tensor {
+    return binary(ops.maximum, 'maximum', this, b);
+  }
   /** Smaller of two; NaN wins. */
-  minimum<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'minimum', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  minimum(this: Tensor, b: Operand): Tensor { return binary(ops.minimum, 'minimum', this, b); }
-  atan2<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'atan2', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, D & E>;
-  atan2(this: Tensor, b: Operand): Tensor { return binary(ops.atan2, 'atan2', this, b); }
+  minimum<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'minimum', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  minimum(this: Tensor, b: Operand): Tensor {
+    return binary(ops.minimum, 'minimum', this, b);
+  }
+  atan2<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'atan2', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, D & E>;
+  atan2(this: Tensor, b: Operand): Tensor {
+    return binary(ops.atan2, 'atan2', this, b);
+  }
 
-  equal<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'equal', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  equal(this: Tensor, b: Operand): Tensor { return binary(ops.equal, 'equal', this, b); }
-  notEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'notEqual', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  notEqual(this: Tensor, b: Operand): Tensor { return binary(ops.notEqual, 'notEqual', this, b); }
-  less<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'less', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  less(this: Tensor, b: Operand): Tensor { return binary(ops.less, 'less', this, b); }
-  lessEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'lessEqual', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  lessEqual(this: Tensor, b: Operand): Tensor { return binary(ops.lessEqual, 'lessEqual', this, b); }
-  greater<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'greater', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  greater(this: Tensor, b: Operand): Tensor { return binary(ops.greater, 'greater', this, b); }
-  greaterEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(this: Tensor<S, D>, b: number | (Tensor<T, E> & CanBroadcast<'greaterEqual', S, T> & SameType<D, E>)): Tensor<Broadcast<S, T>, 'bool'>;
-  greaterEqual(this: Tensor, b: Operand): Tensor { return binary(ops.greaterEqual, 'greaterEqual', this, b); }
-  logicalAnd<S extends Shape, T extends Shape>(this: Tensor<S, 'bool'>, b: Tensor<T, 'bool'> & CanBroadcast<'logicalAnd', S, T>): Tensor<Broadcast<S, T>, 'bool'>;
-  logicalAnd(this: Tensor, b: Tensor): Tensor { return binary(ops.logicalAnd, 'logicalAnd', this, b); }
-  logicalOr<S extends Shape, T extends Shape>(this: Tensor<S, 'bool'>, b: Tensor<T, 'bool'> & CanBroadcast<'logicalOr', S, T>): Tensor<Broadcast<S, T>, 'bool'>;
-  logicalOr(this: Tensor, b: Tensor): Tensor { return binary(ops.logicalOr, 'logicalOr', this, b); }
-  logicalXor<S extends Shape, T extends Shape>(this: Tensor<S, 'bool'>, b: Tensor<T, 'bool'> & CanBroadcast<'logicalXor', S, T>): Tensor<Broadcast<S, T>, 'bool'>;
-  logicalXor(this: Tensor, b: Tensor): Tensor { return binary(ops.logicalXor, 'logicalXor', this, b); }
-  logicalNot<S extends Shape>(this: Tensor<S, 'bool'>): Tensor<S, 'bool'> { return unary(ops.logicalNot, this); }
+  equal<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'equal', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  equal(this: Tensor, b: Operand): Tensor {
+    return binary(ops.equal, 'equal', this, b);
+  }
+  notEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'notEqual', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  notEqual(this: Tensor, b: Operand): Tensor {
+    return binary(ops.notEqual, 'notEqual', this, b);
+  }
+  less<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'less', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  less(this: Tensor, b: Operand): Tensor {
+    return binary(ops.less, 'less', this, b);
+  }
+  lessEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'lessEqual', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  lessEqual(this: Tensor, b: Operand): Tensor {
+    return binary(ops.lessEqual, 'lessEqual', this, b);
+  }
+  greater<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'greater', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  greater(this: Tensor, b: Operand): Tensor {
+    return binary(ops.greater, 'greater', this, b);
+  }
+  greaterEqual<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
+    this: Tensor<S, D>,
+    b: number | (Tensor<T, E> & CanBroadcast<'greaterEqual', S, T> & SameType<D, E>),
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  greaterEqual(this: Tensor, b: Operand): Tensor {
+    return binary(ops.greaterEqual, 'greaterEqual', this, b);
+  }
+  logicalAnd<S extends Shape, T extends Shape>(
+    this: Tensor<S, 'bool'>,
+    b: Tensor<T, 'bool'> & CanBroadcast<'logicalAnd', S, T>,
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  logicalAnd(this: Tensor, b: Tensor): Tensor {
+    return binary(ops.logicalAnd, 'logicalAnd', this, b);
+  }
+  logicalOr<S extends Shape, T extends Shape>(
+    this: Tensor<S, 'bool'>,
+    b: Tensor<T, 'bool'> & CanBroadcast<'logicalOr', S, T>,
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  logicalOr(this: Tensor, b: Tensor): Tensor {
+    return binary(ops.logicalOr, 'logicalOr', this, b);
+  }
+  logicalXor<S extends Shape, T extends Shape>(
+    this: Tensor<S, 'bool'>,
+    b: Tensor<T, 'bool'> & CanBroadcast<'logicalXor', S, T>,
+  ): Tensor<Broadcast<S, T>, 'bool'>;
+  logicalXor(this: Tensor, b: Tensor): Tensor {
+    return binary(ops.logicalXor, 'logicalXor', this, b);
+  }
+  logicalNot<S extends Shape>(this: Tensor<S, 'bool'>): Tensor<S, 'bool'> {
+    return unary(ops.logicalNot, this);
+  }
 
-  neg<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.neg, this); }
-  abs<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.abs, this); }
-  sign<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.sign, this); }
-  square<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.square, this); }
-  exp<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.exp, this); }
-  expm1<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.expm1, this); }
-  log<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.log, this); }
-  log1p<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.log1p, this); }
-  sqrt<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.sqrt, this); }
-  rsqrt<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.rsqrt, this); }
-  reciprocal<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.reciprocal, this); }
-  sin<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.sin, this); }
-  cos<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.cos, this); }
-  tan<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.tan, this); }
-  tanh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.tanh, this); }
-  sigmoid<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.sigmoid, this); }
-  erf<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.erf, this); }
-  floor<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.floor, this); }
-  ceil<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.ceil, this); }
+  neg<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.neg, this);
+  }
+  abs<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.abs, this);
+  }
+  sign<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.sign, this);
+  }
+  square<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.square, this);
+  }
+  exp<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.exp, this);
+  }
+  expm1<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.expm1, this);
+  }
+  log<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.log, this);
+  }
+  log1p<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.log1p, this);
+  }
+  sqrt<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.sqrt, this);
+  }
+  rsqrt<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.rsqrt, this);
+  }
+  reciprocal<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.reciprocal, this);
+  }
+  sin<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.sin, this);
+  }
+  cos<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.cos, this);
+  }
+  tan<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.tan, this);
+  }
+  tanh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.tanh, this);
+  }
+  sigmoid<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.sigmoid, this);
+  }
+  erf<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.erf, this);
+  }
+  floor<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.floor, this);
+  }
+  ceil<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.ceil, this);
+  }
   /** To the nearest integer, halves to the even one. */
-  round<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.round, this); }
-  relu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.relu, this); }
-  softplus<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.softplus, this); }
-  silu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.silu, this); }
+  round<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.round, this);
+  }
+  relu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.relu, this);
+  }
+  softplus<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.softplus, this);
+  }
+  silu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.silu, this);
+  }
   /** x * Phi(x), by erf. */
-  gelu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> { return unary(ops.gelu, this); }
-  isNan<S extends Shape>(this: Tensor<S>): Tensor<S, 'bool'> { return unary(ops.isNan, this); }
-  isFinite<S extends Shape>(this: Tensor<S>): Tensor<S, 'bool'> { return unary(ops.isFinite, this); }
+  gelu<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
+    return unary(ops.gelu, this);
+  }
+  isNan<S extends Shape>(this: Tensor<S>): Tensor<S, 'bool'> {
+    return unary(ops.isNan, this);
+  }
+  isFinite<S extends Shape>(this: Tensor<S>): Tensor<S, 'bool'> {
+    return unary(ops.isFinite, this);
+  }
   /** Values cut to [low, high]. */
   clamp<S extends Shape, D extends DType>(this: Tensor<S, D>, low: number, high: number): Tensor<S, D>;
   clamp(this: Tensor, low: number, high: number): Tensor {
@@ -95,5 +239,7 @@ export abstract class Arithmetic extends TensorBase {
     return this.maximum(low).minimum(high);
   }
   /** Conversion. Float to integer truncates toward zero and saturates; anything to bool is x != 0. */
-  cast<S extends Shape, E extends DType>(this: Tensor<S>, dtype: E): Tensor<S, E> { return wrap(ops.cast(this.value, dtype)); }
+  cast<S extends Shape, E extends DType>(this: Tensor<S>, dtype: E): Tensor<S, E> {
+    return wrap(ops.cast(this.value, dtype));
+  }
 }

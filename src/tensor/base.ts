@@ -67,8 +67,10 @@ export abstract class TensorBase {
     const trace = currentTrace();
     if (trace) return trace.read(this, this.#value, this.#madeIn);
     if (this.#madeIn) {
-      throw new PolluxError('CAPTURED_TENSOR',
-        `${this.label()} was built while a function was traced and has no value outside. Return it from the function instead.`);
+      throw new PolluxError(
+        'CAPTURED_TENSOR',
+        `${this.label()} was built while a function was traced and has no value outside. Return it from the function instead.`,
+      );
     }
     const value = this.#value ?? this.initialise();
     const storage = storageOf(value);
@@ -141,11 +143,15 @@ export abstract class TensorBase {
    */
   item(): number {
     refuseInTrace('item()');
-    if (this.size !== 1) throw new PolluxError('INVALID_ARGUMENT', `item(): ${this.label()} holds ${this.size} elements, not one. Use await x.data().`);
+    if (this.size !== 1)
+      throw new PolluxError('INVALID_ARGUMENT', `item(): ${this.label()} holds ${this.size} elements, not one. Use await x.data().`);
     const storage = this.storage();
     storage?.check(this.label());
     if (!storage?.host) {
-      throw new PolluxError('INVALID_ARGUMENT', `item(): the value of ${this.label()} is not known yet. Write (await x.evaluate()).item(), or return it from a compiled step.`);
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `item(): the value of ${this.label()} is not known yet. Write (await x.evaluate()).item(), or return it from a compiled step.`,
+      );
     }
     return getElement(storage.host, this.dtype, 0);
   }
@@ -177,7 +183,8 @@ export abstract class TensorBase {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const storage = this.storage();
     const where = storage?.disposed ? 'disposed' : storage ? (storage.device ?? 'host') : 'lazy';
-    const known = storage?.host && this.size <= PRINTED_ELEMENTS ? ` ${JSON.stringify(toNested(storage.host, this.shape, this.dtype))}` : '';
+    const known =
+      storage?.host && this.size <= PRINTED_ELEMENTS ? ` ${JSON.stringify(toNested(storage.host, this.shape, this.dtype))}` : '';
     return `${this.constructor.name}(${this.name ? `${this.name}, ` : ''}${show(this)}, ${where})${known}`;
   }
 }

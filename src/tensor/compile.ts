@@ -84,7 +84,10 @@ class CompiledFunction {
     this.#group = groupOf(this.#state);
   }
 
-  async run(args: readonly unknown[], options: RunCallOptions & { profile?: boolean } = {}): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+  async run(
+    args: readonly unknown[],
+    options: RunCallOptions & { profile?: boolean } = {},
+  ): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
     refuseInTrace('A compiled function');
     if (this.#disposed) throw new DisposedError('This compiled function');
     checkOptions('run', options, ['signal', 'profile']);
@@ -96,7 +99,10 @@ class CompiledFunction {
     if (this.#turn || this.#group?.clearing || !entry.ready || !placed(entry.state, list)) {
       list = ownArguments(list);
       const turn = (this.#turn ?? Promise.resolve()).then(() => this.#prepare(entry, list));
-      const settled = turn.then(() => undefined, () => undefined);
+      const settled = turn.then(
+        () => undefined,
+        () => undefined,
+      );
       this.#turn = settled;
       await turn.finally(() => {
         if (this.#turn === settled) this.#turn = undefined;
@@ -135,7 +141,10 @@ class CompiledFunction {
   #deviceName(): string {
     const { device, precision = 'auto' } = this.#options;
     if (precision !== 'auto' && precision !== 'float32') {
-      throw new PolluxError('UNSUPPORTED', `compile: precision '${precision}' is not computed by this version; it computes in float32 and stores bfloat16 and float16. Use 'auto' or 'float32'.`);
+      throw new PolluxError(
+        'UNSUPPORTED',
+        `compile: precision '${precision}' is not computed by this version; it computes in float32 and stores bfloat16 and float16. Use 'auto' or 'float32'.`,
+      );
     }
     return resolveDevice(device);
   }
@@ -184,14 +193,23 @@ class CompiledFunction {
     }
   }
 
-  async #start(entry: Entry, list: readonly Argument[], options: RunCallOptions & { profile?: boolean }): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+  async #start(
+    entry: Entry,
+    list: readonly Argument[],
+    options: RunCallOptions & { profile?: boolean },
+  ): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
     this.#latest = entry;
     const { loaded } = entry.ready!;
     const group = this.#group;
     const bindings = entry.step.sources.map((source) => this.#binding(source, list, loaded.device));
     group?.enter();
     try {
-      const running = loaded.run(bindings, { signal: options.signal, group: group?.id, debug: this.#options.debug, profile: options.profile });
+      const running = loaded.run(bindings, {
+        signal: options.signal,
+        group: group?.id,
+        debug: this.#options.debug,
+        profile: options.profile,
+      });
       // From here on lazy expressions that read the old state are stale: what they would run comes after this step.
       for (const { tensor } of entry.step.updated) tensor.settle(tensor.storage()!.overwritten());
       const run = await running;
@@ -210,7 +228,11 @@ class CompiledFunction {
   #wrapResults(entry: Entry, run: RunResult): unknown {
     const { template, results } = entry.step;
     const tensors = run.results.map((result, i) => wrap(storageOfResult(result, results[i]!).leaf));
-    return mapTree(template, (x) => (x instanceof ResultNumber ? tensors[x.index] : x), (x) => x instanceof ResultNumber);
+    return mapTree(
+      template,
+      (x) => (x instanceof ResultNumber ? tensors[x.index] : x),
+      (x) => x instanceof ResultNumber,
+    );
   }
 
   explain(nanoseconds?: Float64Array): string {
@@ -243,7 +265,10 @@ export function compile(first: CompileOptions | ((...args: never[]) => unknown),
   if (typeof fn !== 'function') throw new TypeError('compile: expected compile(fn) or compile({ state }, fn).');
   checkOptions('compile', options, ['state', 'device', 'precision', 'debug', 'onCompile']);
   if (fn.constructor.name === 'AsyncFunction') {
-    throw new PolluxError('ASYNC_TRACE', 'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.');
+    throw new PolluxError(
+      'ASYNC_TRACE',
+      'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.',
+    );
   }
   const compiled = new CompiledFunction(options, fn);
   const call = async (...args: unknown[]): Promise<unknown> => (await compiled.run(args)).value;

@@ -7,7 +7,7 @@ import { type ArrayOf, dtypeOfArray, flattenNested, type TypedArray, typedArray 
 import { normalValue, uniformValue } from './random.js';
 import type { DTypeOf, Nested, Reshape, Shape, ShapeOf } from './shapes.js';
 import { Storage } from './storage.js';
-import { Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 import { wrap } from './wrap.js';
 
 /** Data with its shape, as steps and `tensor()` take it. */
@@ -29,10 +29,13 @@ export function hostArray(source: HostData, where: string): { array: TypedArray;
   const probe = typedArray(dtype, 0);
   const count = sizeOf(shape);
   if (data.byteLength !== count * probe.BYTES_PER_ELEMENT) {
-    throw new PolluxError('SHAPE_MISMATCH',
-      `${where}: shape [${shape.join(', ')}] of ${dtype} takes ${count * probe.BYTES_PER_ELEMENT} bytes, the data has ${data.byteLength}.`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `${where}: shape [${shape.join(', ')}] of ${dtype} takes ${count * probe.BYTES_PER_ELEMENT} bytes, the data has ${data.byteLength}.`,
+    );
   }
-  if (data.byteOffset % probe.BYTES_PER_ELEMENT) return { array: typedArray(dtype, data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)), dtype };
+  if (data.byteOffset % probe.BYTES_PER_ELEMENT)
+    return { array: typedArray(dtype, data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)), dtype };
   return { array: typedArray(dtype, data.buffer, data.byteOffset, count), dtype };
 }
 
@@ -42,7 +45,11 @@ export function hostArray(source: HostData, where: string): { array: TypedArray;
  */
 export function tensor<const T extends Nested>(data: T): Tensor<ShapeOf<T>, DTypeOf<T>>;
 export function tensor<const T extends Nested, D extends DType>(data: T, dtype: D): Tensor<ShapeOf<T>, D>;
-export function tensor<const S extends Shape, D extends DType = 'float32'>(source: { data: ArrayBufferView; shape: S; dtype?: D }): Tensor<S, D>;
+export function tensor<const S extends Shape, D extends DType = 'float32'>(source: {
+  data: ArrayBufferView;
+  shape: S;
+  dtype?: D;
+}): Tensor<S, D>;
 export function tensor(source: Nested | HostData, dtype?: DType): Tensor {
   if (typeof source === 'object' && !Array.isArray(source) && source !== null && 'data' in source) {
     const { array, dtype: found } = hostArray(source as HostData, 'tensor');
@@ -69,21 +76,32 @@ const filled = (shape: Shape, dtype: DType, value: number): Tensor => wrap(ops.c
 
 export function zeros<const S extends Shape>(shape: S): Tensor<Reshape<S>, 'float32'>;
 export function zeros<const S extends Shape, D extends DType>(shape: S, dtype: D): Tensor<Reshape<S>, D>;
-export function zeros(shape: Shape, dtype: DType = 'float32'): Tensor { return filled(shape, dtype, 0); }
+export function zeros(shape: Shape, dtype: DType = 'float32'): Tensor {
+  return filled(shape, dtype, 0);
+}
 
 export function ones<const S extends Shape>(shape: S): Tensor<Reshape<S>, 'float32'>;
 export function ones<const S extends Shape, D extends DType>(shape: S, dtype: D): Tensor<Reshape<S>, D>;
-export function ones(shape: Shape, dtype: DType = 'float32'): Tensor { return filled(shape, dtype, 1); }
+export function ones(shape: Shape, dtype: DType = 'float32'): Tensor {
+  return filled(shape, dtype, 1);
+}
 
 export function full<const S extends Shape, D extends DType = 'float32'>(shape: S, value: number, dtype?: D): Tensor<Reshape<S>, D>;
-export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor { return filled(shape, dtype, value); }
+export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
+  return filled(shape, dtype, value);
+}
 
 export const zerosLike = <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> => filled(x.shape, x.dtype, 0);
 export const onesLike = <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> => filled(x.shape, x.dtype, 1);
 
 /** start, start + step, ... before stop. */
 export function arange(start: number, stop: number, step?: number): Tensor<readonly [number], 'float32'>;
-export function arange<D extends 'float32' | 'int32' | 'int64'>(start: number, stop: number, step: number, dtype: D): Tensor<readonly [number], D>;
+export function arange<D extends 'float32' | 'int32' | 'int64'>(
+  start: number,
+  stop: number,
+  step: number,
+  dtype: D,
+): Tensor<readonly [number], D>;
 export function arange(start: number, stop: number, step = 1, dtype: DType = 'float32'): Tensor {
   if (!(step !== 0)) throw new RangeError('arange: step must not be 0.');
   const length = Math.max(0, Math.ceil((stop - start) / step));

@@ -67,8 +67,10 @@ function commonDevice(storages: readonly Storage[], wanted: string | undefined):
     const device = storage.device;
     if (!device || device === placed) continue;
     if (placed) {
-      throw new PolluxError('DEVICE_MISMATCH',
-        `An expression mixes tensors on '${placed}' and on '${device}' (${show(storage.leaf)}). Move one of them first: await x.to('${placed}').`);
+      throw new PolluxError(
+        'DEVICE_MISMATCH',
+        `An expression mixes tensors on '${placed}' and on '${device}' (${show(storage.leaf)}). Move one of them first: await x.to('${placed}').`,
+      );
     }
     placed = device;
   }
@@ -130,7 +132,10 @@ export async function evaluateValues(values: readonly Value[], wanted?: string):
 export async function drawPending(leaves: readonly Storage[], wanted?: string): Promise<void> {
   const fresh = leaves.filter((storage) => storage.pending);
   if (!fresh.length) return;
-  const drawn = await evaluateValues(fresh.map((storage) => storage.pending!), wanted);
+  const drawn = await evaluateValues(
+    fresh.map((storage) => storage.pending!),
+    wanted,
+  );
   fresh.forEach((storage, i) => {
     if (!storage.pending) return; // another evaluation was faster; the bits are the same
     storage.pending = undefined;

@@ -29,14 +29,21 @@ export function statusError(failure: Failure, plan: CompiledPlan, calledFrom?: s
   const from = calledFrom ? `\nBuilt at ${calledFrom}` : '';
   switch (failure.code) {
     case LABEL_OUT_OF_RANGE:
-      return new PolluxError('LABEL_OUT_OF_RANGE',
+      return new PolluxError(
+        'LABEL_OUT_OF_RANGE',
         `crossEntropy: label ${failure.detail} of row ${failure.element} lies outside the classes${where}. Nothing was changed. ` +
-          `Labels are integers from 0 to classes - 1; check the data or the width of the last layer.${from}`);
+          `Labels are integers from 0 to classes - 1; check the data or the width of the last layer.${from}`,
+      );
     case INDEX_OUT_OF_RANGE:
-      return new PolluxError('INDEX_OUT_OF_RANGE',
-        `Index ${failure.detail} (element ${failure.element} of the indices) lies outside its axis${where}. Nothing was changed.${from}`);
+      return new PolluxError(
+        'INDEX_OUT_OF_RANGE',
+        `Index ${failure.detail} (element ${failure.element} of the indices) lies outside its axis${where}. Nothing was changed.${from}`,
+      );
     case NOT_FINITE:
-      return new PolluxError('NOT_FINITE', `A value that must be finite is NaN or infinite at element ${failure.element}${where}. Nothing was changed.${from}`);
+      return new PolluxError(
+        'NOT_FINITE',
+        `A value that must be finite is NaN or infinite at element ${failure.element}${where}. Nothing was changed.${from}`,
+      );
     default:
       return new PolluxError('INTERNAL', `The plan reported the unknown status ${failure.code}${where}.`);
   }

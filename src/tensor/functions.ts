@@ -15,19 +15,36 @@ import { operand, tensorValue, wrap } from './wrap.js';
 import { sizeOf } from '../graph/op.js';
 
 /** Joins tensors along an existing axis. */
-export function concat<S extends Shape, D extends DType, const A extends number = 0>(parts: readonly [Tensor<S, D>, ...Tensor<Shape, D>[]], axis?: A): Tensor<Concat<S, A>, D>;
+export function concat<S extends Shape, D extends DType, const A extends number = 0>(
+  parts: readonly [Tensor<S, D>, ...Tensor<Shape, D>[]],
+  axis?: A,
+): Tensor<Concat<S, A>, D>;
 export function concat(parts: readonly Tensor[], axis?: number): Tensor;
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
-  return wrap(ops.concat(parts.map((part) => tensorValue(part, 'concat')), axis));
+  return wrap(
+    ops.concat(
+      parts.map((part) => tensorValue(part, 'concat')),
+      axis,
+    ),
+  );
 }
 
 /** Joins tensors of one shape along a new axis. */
 export function stack(parts: readonly Tensor[], axis = 0): Tensor {
-  return wrap(ops.stack(parts.map((part) => tensorValue(part, 'stack')), axis));
+  return wrap(
+    ops.stack(
+      parts.map((part) => tensorValue(part, 'stack')),
+      axis,
+    ),
+  );
 }
 
 /** Elements of `a` where the condition is true, else of `b`; all three broadcast. */
-export function where<D extends DType>(condition: Tensor<Shape, 'bool'>, a: Tensor<Shape, D> | number, b: Tensor<Shape, D> | number): Tensor<any, D> {
+export function where<D extends DType>(
+  condition: Tensor<Shape, 'bool'>,
+  a: Tensor<Shape, D> | number,
+  b: Tensor<Shape, D> | number,
+): Tensor<any, D> {
   const partner: DType = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32';
   return wrap(ops.where(tensorValue(condition, 'where'), operand(a, partner, 'where'), operand(b, partner, 'where')));
 }

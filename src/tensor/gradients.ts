@@ -10,7 +10,10 @@ import { tensorValue, wrap } from './wrap.js';
 /** Cotangent 1 for a scalar result. Throws for what has no gradient. */
 function seedOf(loss: Value, where: string): Value {
   if (loss.shape.length !== 0 || loss.dtype !== 'float32') {
-    throw new PolluxError('SHAPE_MISMATCH', `${where}: the result must be a float32 scalar, got ${show(loss)}. Reduce it first: .mean() or .sum().`);
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `${where}: the result must be a float32 scalar, got ${show(loss)}. Reduce it first: .mean() or .sum().`,
+    );
   }
   return ops.constant(1, [], 'float32');
 }
@@ -29,16 +32,25 @@ export function gradientsOf(loss: Tensor, wrt: readonly TensorBase[]): Tensor[] 
 type Differentiable = readonly Tensor[];
 
 /** Arguments as fresh graph values, so that only their use inside `fn` counts. */
-function differentiate<A extends Differentiable>(where: string, fn: (...args: A) => Tensor, args: A, wanted: readonly number[]): { result: Tensor; gradients: Tensor[] } {
+function differentiate<A extends Differentiable>(
+  where: string,
+  fn: (...args: A) => Tensor,
+  args: A,
+  wanted: readonly number[],
+): { result: Tensor; gradients: Tensor[] } {
   const inputs = args.map((x, i) => {
     const value = tensorValue(x, `${where}, argument ${i}`);
     if (wanted.includes(i) && value.dtype !== 'float32') {
-      throw new PolluxError('DTYPE_MISMATCH', `${where}: argument ${i} is ${show(value)}; only float32 has gradients. Cast it, or leave it out of argnums.`);
+      throw new PolluxError(
+        'DTYPE_MISMATCH',
+        `${where}: argument ${i} is ${show(value)}; only float32 has gradients. Cast it, or leave it out of argnums.`,
+      );
     }
     return ops.identity(value);
   });
   const result = fn(...(inputs.map((value) => wrap(value)) as unknown as A));
-  if (!(result instanceof TensorBase)) throw new TypeError(`${where}: the function must return a tensor${(result as unknown) instanceof Promise ? ', not a promise' : ''}.`);
+  if (!(result instanceof TensorBase))
+    throw new TypeError(`${where}: the function must return a tensor${(result as unknown) instanceof Promise ? ', not a promise' : ''}.`);
   const value = result.value;
   const wrt = wanted.map((i) => inputs[i]!);
   const found = ops.gradients([value], [seedOf(value, where)], wrt);
@@ -54,20 +66,32 @@ type Result<N> = N extends readonly number[] ? Tensor[] : Tensor;
 
 /** The gradient of a scalar function with respect to its first argument (or `argnums`): a function of the same arguments. */
 export function grad<A extends Differentiable>(fn: (...args: A) => Tensor): (...args: A) => Tensor<A[0]['shape'], 'float32'>;
-export function grad<A extends Differentiable, const N extends number | readonly number[]>(fn: (...args: A) => Tensor, options: { argnums: N }): (...args: A) => Result<N>;
+export function grad<A extends Differentiable, const N extends number | readonly number[]>(
+  fn: (...args: A) => Tensor,
+  options: { argnums: N },
+): (...args: A) => Result<N>;
 export function grad<A extends Differentiable>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => unknown {
   const both = valueAndGrad(fn, options as { argnums: number });
   return (...args) => both(...args)[1];
 }
 
 /** Value and gradient together: `const [loss, slope] = valueAndGrad(f)(x)`. */
-export function valueAndGrad<A extends Differentiable>(fn: (...args: A) => Tensor): (...args: A) => [value: Tensor<readonly [], 'float32'>, gradient: Tensor<A[0]['shape'], 'float32'>];
-export function valueAndGrad<A extends Differentiable, const N extends number | readonly number[]>(fn: (...args: A) => Tensor, options: { argnums: N }): (...args: A) => [value: Tensor<readonly [], 'float32'>, gradient: Result<N>];
-export function valueAndGrad<A extends Differentiable>(fn: (...args: A) => Tensor, options: GradOptions = {}): (...args: A) => [Tensor, unknown] {
+export function valueAndGrad<A extends Differentiable>(
+  fn: (...args: A) => Tensor,
+): (...args: A) => [value: Tensor<readonly [], 'float32'>, gradient: Tensor<A[0]['shape'], 'float32'>];
+export function valueAndGrad<A extends Differentiable, const N extends number | readonly number[]>(
+  fn: (...args: A) => Tensor,
+  options: { argnums: N },
+): (...args: A) => [value: Tensor<readonly [], 'float32'>, gradient: Result<N>];
+export function valueAndGrad<A extends Differentiable>(
+  fn: (...args: A) => Tensor,
+  options: GradOptions = {},
+): (...args: A) => [Tensor, unknown] {
   const { argnums = 0 } = options;
   const wanted = typeof argnums === 'number' ? [argnums] : argnums;
   return (...args) => {
-    for (const i of wanted) if (!(i >= 0 && i < args.length)) throw new RangeError(`grad: argnums names argument ${i}, but the call has ${args.length}.`);
+    for (const i of wanted)
+      if (!(i >= 0 && i < args.length)) throw new RangeError(`grad: argnums names argument ${i}, but the call has ${args.length}.`);
     const { result, gradients } = differentiate('grad', fn, args, wanted);
     return [result, typeof argnums === 'number' ? gradients[0] : gradients];
   };

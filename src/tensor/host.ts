@@ -122,12 +122,15 @@ export function flattenNested(data: Nested, dtype: DType): { array: TypedArray; 
   const visit = (item: Nested, axis: number): void => {
     if (Array.isArray(item) !== axis < shape.length || (Array.isArray(item) && item.length !== shape[axis])) {
       const found = Array.isArray(item) ? `length ${item.length}` : `the element ${String(item)}`;
-      throw new PolluxError('SHAPE_MISMATCH',
-        `tensor: ragged arrays. Axis ${axis} should have ${axis < shape.length ? `length ${shape[axis]}` : 'single numbers'} but holds ${found}.`);
+      throw new PolluxError(
+        'SHAPE_MISMATCH',
+        `tensor: ragged arrays. Axis ${axis} should have ${axis < shape.length ? `length ${shape[axis]}` : 'single numbers'} but holds ${found}.`,
+      );
     }
     if (Array.isArray(item)) for (const child of item) visit(child as Nested, axis + 1);
     else {
-      if (typeof item !== 'number' && typeof item !== 'boolean') throw new TypeError(`tensor: expected numbers or booleans, found ${typeof item}.`);
+      if (typeof item !== 'number' && typeof item !== 'boolean')
+        throw new TypeError(`tensor: expected numbers or booleans, found ${typeof item}.`);
       setElement(array, dtype, next++, Number(item));
     }
   };

@@ -1,8 +1,22 @@
 export { type DType, dtypes } from '../graph/dtype.js';
-export { type ArgumentOf } from './arguments.js';
+export type { ArgumentOf } from './arguments.js';
 export { TensorBase } from './base.js';
 export { type Compiled, compile, type CompileOptions, type Precision, type RunCallOptions } from './compile.js';
-export { arange, bernoulli, eye, full, type HostData, leafTensor, normal, ones, onesLike, tensor, uniform, zeros, zerosLike } from './create.js';
+export {
+  arange,
+  bernoulli,
+  eye,
+  full,
+  type HostData,
+  leafTensor,
+  normal,
+  ones,
+  onesLike,
+  tensor,
+  uniform,
+  zeros,
+  zerosLike,
+} from './create.js';
 export { clearPlans, defaultDevice, resolveDevice, setDefaultDevice } from './evaluate.js';
 export { concat, devices, evaluate, masked, memory, noGrad, oneHot, stack, tidy, where } from './functions.js';
 export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, valueAndGrad } from './gradients.js';

@@ -26,16 +26,29 @@ export abstract class Indexing extends Movement {
     return wrap(ops.takeAlong(this.value, tensorValue(indices, 'takeAlong'), axis));
   }
   /** This tensor with `updates` added at `indices` along an axis; repeated indices add up, in order. */
-  scatterAdd<S extends Shape, D extends DType>(this: Tensor<S, D>, indices: Tensor<Shape, 'int32' | 'int64'>, updates: Tensor<any, D>, axis = 0): Tensor<S, D> {
+  scatterAdd<S extends Shape, D extends DType>(
+    this: Tensor<S, D>,
+    indices: Tensor<Shape, 'int32' | 'int64'>,
+    updates: Tensor<any, D>,
+    axis = 0,
+  ): Tensor<S, D> {
     return wrap(ops.scatterAdd(this.value, tensorValue(indices, 'scatterAdd'), tensorValue(updates, 'scatterAdd'), axis));
   }
   /** A window of fixed size whose start is data (int32 or int64 [rank]); the start is clamped so that the window fits. */
-  dynamicSlice<const N extends Shape, D extends DType>(this: Tensor<any, D>, start: Tensor<Shape, 'int32' | 'int64'>, size: N): Tensor<N, D>;
+  dynamicSlice<const N extends Shape, D extends DType>(
+    this: Tensor<any, D>,
+    start: Tensor<Shape, 'int32' | 'int64'>,
+    size: N,
+  ): Tensor<N, D>;
   dynamicSlice(this: Tensor, start: Tensor, size: Shape): Tensor {
     return wrap(ops.dynamicSlice(this.value, tensorValue(start, 'dynamicSlice'), size));
   }
   /** This tensor with a window replaced; the start is data, clamped so that the window fits. */
-  dynamicUpdateSlice<S extends Shape, D extends DType>(this: Tensor<S, D>, update: Tensor<any, D>, start: Tensor<Shape, 'int32' | 'int64'>): Tensor<S, D> {
+  dynamicUpdateSlice<S extends Shape, D extends DType>(
+    this: Tensor<S, D>,
+    update: Tensor<any, D>,
+    start: Tensor<Shape, 'int32' | 'int64'>,
+  ): Tensor<S, D> {
     return wrap(ops.dynamicUpdateSlice(this.value, tensorValue(update, 'dynamicUpdateSlice'), tensorValue(start, 'dynamicUpdateSlice')));
   }
 }

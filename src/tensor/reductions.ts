@@ -20,63 +20,133 @@ const reduce = (op: Builder, x: Tensor, axes: Axes, options?: ReduceOptions): Te
 /** Reductions over one axis, several, or (without an argument) all. Negative axes count from the end. */
 export abstract class Reductions extends Arithmetic {
   sum<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
-  sum<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(this: Tensor<S, D>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, D>;
+  sum<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
+    this: Tensor<S, D>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, D>;
   sum<D extends DType>(this: Tensor<any, D>, axes: readonly number[] | undefined, options?: ReduceOptions): Tensor<any, D>;
-  sum(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.sum, this, axes, options); }
+  sum(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.sum, this, axes, options);
+  }
 
   mean<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
-  mean<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(this: Tensor<S, D>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, D>;
+  mean<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
+    this: Tensor<S, D>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, D>;
   mean<D extends DType>(this: Tensor<any, D>, axes: readonly number[] | undefined, options?: ReduceOptions): Tensor<any, D>;
-  mean(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.mean, this, axes, options); }
+  mean(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.mean, this, axes, options);
+  }
 
   prod<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
-  prod<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(this: Tensor<S, D>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, D>;
+  prod<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
+    this: Tensor<S, D>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, D>;
   prod<D extends DType>(this: Tensor<any, D>, axes: readonly number[] | undefined, options?: ReduceOptions): Tensor<any, D>;
-  prod(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.prod, this, axes, options); }
+  prod(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.prod, this, axes, options);
+  }
 
   /** Largest; NaN wins. The gradient is shared equally among equals. */
   max<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
-  max<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(this: Tensor<S, D>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, D>;
+  max<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
+    this: Tensor<S, D>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, D>;
   max<D extends DType>(this: Tensor<any, D>, axes: readonly number[] | undefined, options?: ReduceOptions): Tensor<any, D>;
-  max(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.max, this, axes, options); }
+  max(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.max, this, axes, options);
+  }
 
   min<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
-  min<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(this: Tensor<S, D>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, D>;
+  min<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
+    this: Tensor<S, D>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, D>;
   min<D extends DType>(this: Tensor<any, D>, axes: readonly number[] | undefined, options?: ReduceOptions): Tensor<any, D>;
-  min(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.min, this, axes, options); }
+  min(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.min, this, axes, options);
+  }
 
   any(this: Tensor<Shape, 'bool'>): Tensor<readonly [], 'bool'>;
-  any<S extends Shape, const A extends number, K extends boolean = false>(this: Tensor<S, 'bool'>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, 'bool'>;
-  any(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.any, this, axes, options); }
+  any<S extends Shape, const A extends number, K extends boolean = false>(
+    this: Tensor<S, 'bool'>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, 'bool'>;
+  any(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.any, this, axes, options);
+  }
 
   all(this: Tensor<Shape, 'bool'>): Tensor<readonly [], 'bool'>;
-  all<S extends Shape, const A extends number, K extends boolean = false>(this: Tensor<S, 'bool'>, axis: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, 'bool'>;
-  all(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor { return reduce(ops.all, this, axes, options); }
+  all<S extends Shape, const A extends number, K extends boolean = false>(
+    this: Tensor<S, 'bool'>,
+    axis: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, 'bool'>;
+  all(this: Tensor, axes?: Axes, options?: ReduceOptions): Tensor {
+    return reduce(ops.all, this, axes, options);
+  }
 
   /** Index (int32) of the largest element along an axis (default the last); the first of equals; NaN wins. */
-  argmax<S extends Shape, const A extends number = -1, K extends boolean = false>(this: Tensor<S>, axis?: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, 'int32'>;
-  argmax(this: Tensor, axis = -1, options?: ReduceOptions): Tensor { return wrap(ops.argmax(this.value, axis, options?.keepDims ?? false)); }
+  argmax<S extends Shape, const A extends number = -1, K extends boolean = false>(
+    this: Tensor<S>,
+    axis?: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, 'int32'>;
+  argmax(this: Tensor, axis = -1, options?: ReduceOptions): Tensor {
+    return wrap(ops.argmax(this.value, axis, options?.keepDims ?? false));
+  }
 
   /** Index (int32) of the smallest element along an axis (default the last). */
-  argmin<S extends Shape, const A extends number = -1, K extends boolean = false>(this: Tensor<S>, axis?: A, options?: ReduceOptions<K>): Tensor<Reduce<S, A, K>, 'int32'>;
-  argmin(this: Tensor, axis = -1, options?: ReduceOptions): Tensor { return wrap(ops.argmin(this.value, axis, options?.keepDims ?? false)); }
+  argmin<S extends Shape, const A extends number = -1, K extends boolean = false>(
+    this: Tensor<S>,
+    axis?: A,
+    options?: ReduceOptions<K>,
+  ): Tensor<Reduce<S, A, K>, 'int32'>;
+  argmin(this: Tensor, axis = -1, options?: ReduceOptions): Tensor {
+    return wrap(ops.argmin(this.value, axis, options?.keepDims ?? false));
+  }
 
   /** Mean squared deviation; divisor n - correction (default 1, as PyTorch). */
-  variance<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions & { correction?: number }): Tensor<any, D> {
+  variance<S extends Shape, D extends DType>(
+    this: Tensor<S, D>,
+    axes?: Axes,
+    options?: ReduceOptions & { correction?: number },
+  ): Tensor<any, D> {
     return wrap(ops.variance(this.value, axes, options?.keepDims ?? false, options?.correction ?? 1));
   }
   /** Square root of `variance`. */
-  std<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions & { correction?: number }): Tensor<any, D> {
+  std<S extends Shape, D extends DType>(
+    this: Tensor<S, D>,
+    axes?: Axes,
+    options?: ReduceOptions & { correction?: number },
+  ): Tensor<any, D> {
     return wrap(ops.std(this.value, axes, options?.keepDims ?? false, options?.correction ?? 1));
   }
   /** Euclidean norm. */
-  norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> { return reduce(ops.norm, this, axes, options); }
+  norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> {
+    return reduce(ops.norm, this, axes, options);
+  }
   /** log(sum(exp(x))), without overflow. */
-  logSumExp<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> { return reduce(ops.logSumExp, this, axes, options); }
+  logSumExp<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> {
+    return reduce(ops.logSumExp, this, axes, options);
+  }
 
   /** exp(x) / sum(exp(x)) along an axis (default the last). */
-  softmax<S extends Shape, D extends DType>(this: Tensor<S, D>, axis = -1): Tensor<S, D> { return wrap(ops.softmax(this.value, axis)); }
+  softmax<S extends Shape, D extends DType>(this: Tensor<S, D>, axis = -1): Tensor<S, D> {
+    return wrap(ops.softmax(this.value, axis));
+  }
   /** log(softmax(x)), without overflow. */
-  logSoftmax<S extends Shape, D extends DType>(this: Tensor<S, D>, axis = -1): Tensor<S, D> { return wrap(ops.logSoftmax(this.value, axis)); }
+  logSoftmax<S extends Shape, D extends DType>(this: Tensor<S, D>, axis = -1): Tensor<S, D> {
+    return wrap(ops.logSoftmax(this.value, axis));
+  }
 }
 // biome-ignore-end lint/suspicious/noExplicitAny: end

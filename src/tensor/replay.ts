@@ -25,8 +25,16 @@ export function callerLine(stack: string | undefined): string | undefined {
  * The error for a failed run. A value that is not finite is traced to its origin: the same inputs are run once more,
  * record by record, and the first op that makes a NaN or an infinity is named. Nothing was committed, so the state is the same.
  */
-export async function explainFailure(step: TracedStep, ready: ReadyPlan, failure: Failure, bindings: readonly (DeviceBuffer | ArrayBufferView)[], list: readonly Argument[], debug: boolean): Promise<PolluxError> {
-  if (!isNotFinite(failure)) return statusError(failure, ready.compiled, callerLine(ready.compiled.steps[failure.step]?.sources.at(-1)?.stack));
+export async function explainFailure(
+  step: TracedStep,
+  ready: ReadyPlan,
+  failure: Failure,
+  bindings: readonly (DeviceBuffer | ArrayBufferView)[],
+  list: readonly Argument[],
+  debug: boolean,
+): Promise<PolluxError> {
+  if (!isNotFinite(failure))
+    return statusError(failure, ready.compiled, callerLine(ready.compiled.steps[failure.step]?.sources.at(-1)?.stack));
   const inputs = bindings.map((binding, i) => (failure.inputs[i] ? new Uint8Array(failure.inputs[i]) : binding));
   const bad = await badInput(step, inputs, list);
   if (bad) return bad;
@@ -50,14 +58,20 @@ function blame(ready: ReadyPlan, failure: Failure): PolluxError {
   const op = node?.op.name ?? step.kernel;
   const where = node?.scope ? ` in ${node.scope}` : '';
   const line = callerLine(node?.stack);
-  return new PolluxError('NOT_FINITE',
+  return new PolluxError(
+    'NOT_FINITE',
     `${op}${where} (step ${failure.step}: ${step.label}) made the first NaN or infinity` +
       `${output ? `, at element ${place(failure.element, output.shape)} of ${show(output)}` : ''}. Nothing was changed: parameters and optimizer are as before the step. ` +
-      `Lower the learning rate, clip gradients, or look at the data of this batch.${line ? `\nBuilt at ${line}` : ''}`);
+      `Lower the learning rate, clip gradients, or look at the data of this batch.${line ? `\nBuilt at ${line}` : ''}`,
+  );
 }
 
 /** A NaN or infinity that came in with the data. */
-async function badInput(step: TracedStep, inputs: readonly (DeviceBuffer | ArrayBufferView)[], list: readonly Argument[]): Promise<PolluxError | undefined> {
+async function badInput(
+  step: TracedStep,
+  inputs: readonly (DeviceBuffer | ArrayBufferView)[],
+  list: readonly Argument[],
+): Promise<PolluxError | undefined> {
   for (const [i, source] of step.sources.entries()) {
     if (source.from !== 'argument') continue;
     const { path, dtype, shape } = list[source.index]!;
@@ -67,8 +81,10 @@ async function badInput(step: TracedStep, inputs: readonly (DeviceBuffer | Array
     for (let e = 0; e < array.length; e++) {
       const x = getElement(array, dtype, e);
       if (!Number.isFinite(x)) {
-        return new PolluxError('NOT_FINITE',
-          `${path} holds ${x} at element ${place(e, shape)} of ${dtype}[${shape.join(', ')}]. Nothing was changed. Clean the data of this batch.`);
+        return new PolluxError(
+          'NOT_FINITE',
+          `${path} holds ${x} at element ${place(e, shape)} of ${dtype}[${shape.join(', ')}]. Nothing was changed. Clean the data of this batch.`,
+        );
       }
     }
   }

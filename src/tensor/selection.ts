@@ -39,7 +39,10 @@ export class Selection {
     const first = indices[0];
     if (first instanceof TensorBase && first.dtype === 'bool') {
       if (indices.length > 1 || !sameShape(first.shape, x.shape)) {
-        throw new PolluxError('SHAPE_MISMATCH', `at: a mask must be the only index and have the tensor's shape [${x.shape.join(', ')}], got [${first.shape.join(', ')}].`);
+        throw new PolluxError(
+          'SHAPE_MISMATCH',
+          `at: a mask must be the only index and have the tensor's shape [${x.shape.join(', ')}], got [${first.shape.join(', ')}].`,
+        );
       }
       this.#mask = first.value;
     }
@@ -82,7 +85,10 @@ export class Selection {
 
   #read(x: Value): Value {
     if (this.#mask) {
-      throw new PolluxError('INVALID_ARGUMENT', 'at(mask).get(): how many elements a mask selects is not known before it runs. Use await masked(x, mask), or where(mask, x, 0).');
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        'at(mask).get(): how many elements a mask selects is not known before it runs. Use await masked(x, mask), or where(mask, x, 0).',
+      );
     }
     const { box, dropped, gathers } = this.#split();
     let y = ops.slice(x, box.start, box.stop, box.step);
@@ -109,11 +115,13 @@ export class Selection {
       let [start, stop, step] = [0, size, 1];
       if (typeof index === 'number') {
         start = index < 0 ? index + size : index;
-        if (!Number.isInteger(index) || start < 0 || start >= size) throw new RangeError(`at: index ${index} is outside axis ${axis} of size ${size}.`);
+        if (!Number.isInteger(index) || start < 0 || start >= size)
+          throw new RangeError(`at: index ${index} is outside axis ${axis} of size ${size}.`);
         stop = start + 1;
         dropped.push(axis);
       } else if (index instanceof TensorBase) {
-        if (index.dtype !== 'int32' && index.dtype !== 'int64') throw new PolluxError('DTYPE_MISMATCH', `at: an index tensor must be int32 or int64, got ${index.dtype}. Cast it.`);
+        if (index.dtype !== 'int32' && index.dtype !== 'int64')
+          throw new PolluxError('DTYPE_MISMATCH', `at: an index tensor must be int32 or int64, got ${index.dtype}. Cast it.`);
         gathers.push([axis, index.value]);
       } else if (index !== ':') {
         const bound = (x: number): number => Math.min(size, Math.max(0, x < 0 ? x + size : x));
@@ -138,7 +146,10 @@ export class Selection {
     const size = box.start.map((start, axis) => box.stop[axis]! - start);
     const selected = this.#read(x).shape;
     const full = ops.reshape(ops.broadcast(update, selected), size);
-    const start = ops.concat(box.start.map((s) => ops.constant(s, [1], 'int32')), 0);
+    const start = ops.concat(
+      box.start.map((s) => ops.constant(s, [1], 'int32')),
+      0,
+    );
     return size.length ? ops.dynamicUpdateSlice(x, full, start) : full;
   }
 

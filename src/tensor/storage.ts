@@ -44,9 +44,11 @@ export class Storage {
   check(what = `Tensor ${show(this.leaf)}`): void {
     if (this.#disposed) throw new DisposedError(what);
     if (this.#stale) {
-      throw new PolluxError('STALE',
+      throw new PolluxError(
+        'STALE',
         `${what} was read by a lazy expression before a step overwrote it, and the expression was evaluated only afterwards. ` +
-          'Evaluate the expression before the step (await evaluate(x)), or build it again after the step.');
+          'Evaluate the expression before the step (await evaluate(x)), or build it again after the step.',
+      );
     }
   }
 

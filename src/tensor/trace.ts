@@ -49,20 +49,26 @@ export class Trace {
       return own;
     }
     if (tensor.isParameter) {
-      throw new PolluxError('UNREGISTERED_PARAMETER',
+      throw new PolluxError(
+        'UNREGISTERED_PARAMETER',
         `compile: the function reads the parameter ${tensor.label()}, which belongs to none of the modules in \`state\`. ` +
-          'Add its module to compile({ state: [...] }), or keep the parameter in a field (or an array or Map in a field) of that module.');
+          'Add its module to compile({ state: [...] }), or keep the parameter in a field (or an array or Map in a field) of that module.',
+      );
     }
-    throw new PolluxError('CAPTURED_TENSOR',
+    throw new PolluxError(
+      'CAPTURED_TENSOR',
       `compile: the function reads the tensor ${tensor.label()} from outside; its value would be frozen into the plan. ` +
-        'Pass it as an argument, or declare its owner in `state`, or build it inside the function.');
+        'Pass it as an argument, or declare its owner in `state`, or build it inside the function.',
+    );
   }
 
   write(tensor: TensorBase, value: Value): void {
     const slot = this.state.get(tensor);
     if (!slot) {
-      throw new PolluxError('CAPTURED_TENSOR',
-        `compile: the function assigns to the tensor ${tensor.label()}, which is not declared in \`state\`. Declare its owner there.`);
+      throw new PolluxError(
+        'CAPTURED_TENSOR',
+        `compile: the function assigns to the tensor ${tensor.label()}, which is not declared in \`state\`. Declare its owner there.`,
+      );
     }
     if (show(slot.leaf) !== show(value)) {
       throw new PolluxError('SHAPE_MISMATCH', `assign: ${slot.path} is ${show(slot.leaf)} and cannot take ${show(value)}.`);
@@ -77,7 +83,11 @@ let active: Trace | undefined;
 export const currentTrace = (): Trace | undefined => active;
 
 export function runTrace<R>(trace: Trace, fn: () => R): R {
-  if (active) throw new PolluxError('INVALID_ARGUMENT', 'compile: a compiled function was called inside the trace of another. Call the plain function there.');
+  if (active)
+    throw new PolluxError(
+      'INVALID_ARGUMENT',
+      'compile: a compiled function was called inside the trace of another. Call the plain function there.',
+    );
   active = trace;
   try {
     return withContext({ scope: '', captureStacks: true }, fn);
@@ -89,8 +99,10 @@ export function runTrace<R>(trace: Trace, fn: () => R): R {
 /** Throws where reading a value would need it before the plan has run. */
 export function refuseInTrace(what: string): void {
   if (!active) return;
-  throw new PolluxError('READ_IN_TRACE',
-    `${what} was called while compile traces the function: values are not known yet, only shapes. Return the tensor and read it after the step; choose between values with where().`);
+  throw new PolluxError(
+    'READ_IN_TRACE',
+    `${what} was called while compile traces the function: values are not known yet, only shapes. Return the tensor and read it after the step; choose between values with where().`,
+  );
 }
 
 /** FNV-1a, 32 bits. */

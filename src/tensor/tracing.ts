@@ -43,7 +43,14 @@ export class ResultNumber {
 }
 
 /** Runs the function once on tensors without data, and collects what it built. */
-export function traceStep(fn: (...args: never[]) => unknown, args: readonly unknown[], list: readonly Argument[], state: readonly Stateful[], device: Device, fuse: boolean): TracedStep {
+export function traceStep(
+  fn: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  list: readonly Argument[],
+  state: readonly Stateful[],
+  device: Device,
+  fuse: boolean,
+): TracedStep {
   const begin = performance.now();
   const owned = new Set<TensorBase>();
   const trace = new Trace(owned);
@@ -59,7 +66,10 @@ export function traceStep(fn: (...args: never[]) => unknown, args: readonly unkn
     const result = fn(...(replaceArguments(args, tensors) as never[]));
     if (result instanceof Promise) {
       result.catch(() => undefined);
-      throw new PolluxError('ASYNC_TRACE', 'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.');
+      throw new PolluxError(
+        'ASYNC_TRACE',
+        'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.',
+      );
     }
     const results: Value[] = [];
     const template = mapTree(result, (x) => {
@@ -83,12 +93,23 @@ export function traceStep(fn: (...args: never[]) => unknown, args: readonly unkn
     if (node.op.name !== 'leaf') continue;
     const value = node.outputs[0]!;
     const source = known.get(value);
-    if (!source) throw new PolluxError('CAPTURED_TENSOR', 'compile: the function uses a tensor from another trace. Return tensors from the function that built them, and pass them in.');
+    if (!source)
+      throw new PolluxError(
+        'CAPTURED_TENSOR',
+        'compile: the function uses a tensor from another trace. Return tensors from the function that built them, and pass them in.',
+      );
     sources.push(source);
     bindings.push({ value, kind: source.from === 'state' && source.updated ? 'state' : 'input' });
   }
   return {
-    request: { results: returned.results, updates: updated.map((slot) => ({ target: slot.leaf, value: slot.value })), checks, bindings, target: device, options: { fuse } },
+    request: {
+      results: returned.results,
+      updates: updated.map((slot) => ({ target: slot.leaf, value: slot.value })),
+      checks,
+      bindings,
+      target: device,
+      options: { fuse },
+    },
     sources,
     updated,
     template: returned.template,

@@ -31,7 +31,12 @@ export interface Position {
 }
 
 /** Writes one checkpoint; no step may be in flight. */
-export async function writeCheckpoint(options: CheckpointOptions, { model, optimizer, device }: Trained, position: Position, signal?: AbortSignal): Promise<string> {
+export async function writeCheckpoint(
+  options: CheckpointOptions,
+  { model, optimizer, device }: Trained,
+  position: Position,
+  signal?: AbortSignal,
+): Promise<string> {
   const [weights, slots] = await Promise.all([model.snapshot(), optimizer.snapshot()]);
   const state: RunState = {
     package: version,
@@ -48,7 +53,10 @@ export async function writeCheckpoint(options: CheckpointOptions, { model, optim
 }
 
 /** Puts a run back to the newest sound checkpoint of the folder; undefined if there is none. */
-export async function readCheckpoint(folder: string, { model, optimizer }: Trained): Promise<(Position & { path: string; skipped: readonly { path: string; reason: string }[] }) | undefined> {
+export async function readCheckpoint(
+  folder: string,
+  { model, optimizer }: Trained,
+): Promise<(Position & { path: string; skipped: readonly { path: string; reason: string }[] }) | undefined> {
   const latest = await latestCheckpoint(folder);
   if (!latest) return undefined;
   const { step, state, model: weights, optimizer: slots } = await loadCheckpoint(latest.path);

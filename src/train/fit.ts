@@ -99,7 +99,8 @@ class Fit {
   }
 
   #refuseIfAborted(signal: AbortSignal | undefined): void {
-    if (signal?.aborted) throw new AbortError(`Training was aborted after ${this.#step} steps; the model is as they left it.`, signal.reason);
+    if (signal?.aborted)
+      throw new AbortError(`Training was aborted after ${this.#step} steps; the model is as they left it.`, signal.reason);
   }
 
   async #finish({ samples, result }: InFlight, epoch: number): Promise<void> {
@@ -110,9 +111,26 @@ class Fit {
     const figures = this.#sums.means() as Figures;
     const samplesPerSecond = this.#rate();
     const stepsPerEpoch = loader.length;
-    emit({ type: 'step', epoch, step: this.#step, stepsPerEpoch, loss: done.loss.item(), figures, learningRate: trainer.optimizer.learningRate, samplesPerSecond });
+    emit({
+      type: 'step',
+      epoch,
+      step: this.#step,
+      stepsPerEpoch,
+      loss: done.loss.item(),
+      figures,
+      learningRate: trainer.optimizer.learningRate,
+      samplesPerSecond,
+    });
     const { loss, accuracy } = figures;
-    this.#bar?.update({ epoch, epochs: options.epochs, step: this.#step - (epoch - 1) * stepsPerEpoch, steps: stepsPerEpoch, loss, ...(accuracy !== undefined && { accuracy }), rate: samplesPerSecond });
+    this.#bar?.update({
+      epoch,
+      epochs: options.epochs,
+      step: this.#step - (epoch - 1) * stepsPerEpoch,
+      steps: stepsPerEpoch,
+      loss,
+      ...(accuracy !== undefined && { accuracy }),
+      rate: samplesPerSecond,
+    });
   }
 
   #rate(): number {
@@ -137,7 +155,8 @@ class Fit {
     const seconds = (performance.now() - this.#epochBegan) / 1000;
     const samplesPerSecond = this.#rate();
     const figures = this.#sums.means() as Figures;
-    const validation = options.validation && (await trainer.evaluate(options.validation as Samples, options.signal ? { signal: options.signal } : {}));
+    const validation =
+      options.validation && (await trainer.evaluate(options.validation as Samples, options.signal ? { signal: options.signal } : {}));
     const record: Omit<EpochEvent, 'type'> = { epoch, figures, validation, seconds, samplesPerSecond };
     this.#epochs.push(record);
     this.#sums = new FigureSums();
@@ -158,4 +177,3 @@ const describeEpoch = ({ epoch, figures, validation, seconds, samplesPerSecond }
 
 /** Runs the epochs of `Trainer.fit`. */
 export const fitModel = (task: FitTask): Promise<History> => new Fit(task).run();
-

@@ -14,7 +14,10 @@ const known: Record<string, Metric> = {
     name: 'accuracy',
     sum(output, target) {
       if (output.shape.length !== target.shape.length + 1) {
-        throw new PolluxError('SHAPE_MISMATCH', `accuracy: outputs ${show(output)} need class indices one rank lower, got ${show(target)}.`);
+        throw new PolluxError(
+          'SHAPE_MISMATCH',
+          `accuracy: outputs ${show(output)} need class indices one rank lower, got ${show(target)}.`,
+        );
       }
       return output.argmax(-1).equal(target.cast('int32')).cast('float32').sum();
     },
@@ -27,7 +30,10 @@ export function metricOf(metric: string | Metric): Metric {
   const found = known[metric];
   if (found) return found;
   const near = nearest(metric, Object.keys(known));
-  throw new PolluxError('UNKNOWN_OPTION', `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : ''} Known: ${Object.keys(known).join(', ')}; or pass { name, sum }.`);
+  throw new PolluxError(
+    'UNKNOWN_OPTION',
+    `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : ''} Known: ${Object.keys(known).join(', ')}; or pass { name, sum }.`,
+  );
 }
 
 /** Sums of loss and metrics over samples. */

@@ -29,7 +29,10 @@ export class FitRun implements PromiseLike<History>, AsyncIterable<TrainEvent> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited like the promise of its history
-  then<A = History, B = never>(done?: ((history: History) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = History, B = never>(
+    done?: ((history: History) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     this.#heard = true;
     return this.#history.then(done, failed);
   }

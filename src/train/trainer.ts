@@ -58,8 +58,10 @@ export class Trainer {
   constructor(model: Module, options: TrainerOptions) {
     checkOptions('Trainer', options, ['loss', 'optimizer', 'metrics', 'device', 'precision', 'debug']);
     const { loss, optimizer, metrics = [], device, precision, debug } = options;
-    if (typeof loss !== 'function') throw new TypeError('Trainer: loss must be a function of output and target, such as losses.crossEntropy.');
-    if (!(optimizer instanceof OptimizerDescription || optimizer instanceof Optimizer)) throw new TypeError('Trainer: optimizer must be optim.sgd(...), optim.adam(...) or the like.');
+    if (typeof loss !== 'function')
+      throw new TypeError('Trainer: loss must be a function of output and target, such as losses.crossEntropy.');
+    if (!(optimizer instanceof OptimizerDescription || optimizer instanceof Optimizer))
+      throw new TypeError('Trainer: optimizer must be optim.sgd(...), optim.adam(...) or the like.');
     this.model = model;
     this.optimizer = optimizer instanceof Optimizer ? optimizer : optimizer.for(model);
     this.device = resolveDevice(device);
@@ -86,13 +88,34 @@ export class Trainer {
    *   IO_FAILED.
    */
   fit(data: Samples, options: FitOptions): FitRun {
-    checkOptions('fit', options, ['epochs', 'validation', 'signal', 'checkpoint', 'resume', 'progress', 'batchSize', 'shuffle', 'dropLast', 'seed', 'prefetch']);
+    checkOptions('fit', options, [
+      'epochs',
+      'validation',
+      'signal',
+      'checkpoint',
+      'resume',
+      'progress',
+      'batchSize',
+      'shuffle',
+      'dropLast',
+      'seed',
+      'prefetch',
+    ]);
     const { epochs, batchSize = 32, shuffle = true, dropLast, seed, prefetch, resume, checkpoint } = options;
     if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs must be an integer of at least 1, got ${epochs}.`);
-    if (resume && !checkpoint) throw new PolluxError('INVALID_ARGUMENT', 'fit: resume needs a checkpoint folder: { checkpoint: { folder }, resume: true }.');
+    if (resume && !checkpoint)
+      throw new PolluxError('INVALID_ARGUMENT', 'fit: resume needs a checkpoint folder: { checkpoint: { folder }, resume: true }.');
     if (checkpoint) checkOptions('fit.checkpoint', checkpoint, ['folder', 'every', 'keep']);
-    const loader = new DataLoader(data, { batchSize, shuffle, ...(dropLast !== undefined && { dropLast }), ...(seed !== undefined && { seed }), ...(prefetch !== undefined && { prefetch }) });
-    return new FitRun((emit): Promise<History> => fitModel({ trainer: this, step: (x, y, signal) => this.#step(x, y, signal), loader, options, emit }));
+    const loader = new DataLoader(data, {
+      batchSize,
+      shuffle,
+      ...(dropLast !== undefined && { dropLast }),
+      ...(seed !== undefined && { seed }),
+      ...(prefetch !== undefined && { prefetch }),
+    });
+    return new FitRun(
+      (emit): Promise<History> => fitModel({ trainer: this, step: (x, y, signal) => this.#step(x, y, signal), loader, options, emit }),
+    );
   }
 
   #step(x: HostData, y: HostData, signal: AbortSignal | undefined): ReturnType<StepFunction> {
@@ -112,14 +135,23 @@ export class Trainer {
   }
 
   /** Outputs of the model in inference mode: for one batch, or for all of a dataset, in order. */
-  async predict(data: Tensor | HostData | Dataset<{ x: Schema[string] }>, options: { batchSize?: number; signal?: AbortSignal } = {}): Promise<Tensor> {
+  async predict(
+    data: Tensor | HostData | Dataset<{ x: Schema[string] }>,
+    options: { batchSize?: number; signal?: AbortSignal } = {},
+  ): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'signal']);
     const { batchSize = evaluationBatch, signal } = options;
     const call = signal ? { signal } : {};
     if (data instanceof Tensor || 'data' in data) return this.model.inMode(false, () => this.#forward.run([data as Tensor], call));
     const parts: Tensor[] = [];
-    for await (const { x } of new DataLoader(data, { batchSize })) parts.push(await this.model.inMode(false, () => this.#forward.run([x as HostData as never], call)));
-    const joined = wrap(ops.concat(parts.map((part) => part.value), 0));
+    for await (const { x } of new DataLoader(data, { batchSize }))
+      parts.push(await this.model.inMode(false, () => this.#forward.run([x as HostData as never], call)));
+    const joined = wrap(
+      ops.concat(
+        parts.map((part) => part.value),
+        0,
+      ),
+    );
     await evaluate(joined);
     for (const part of parts) if (parts.length > 1) part.dispose();
     return joined;
