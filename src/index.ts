@@ -40,6 +40,7 @@ export {
   setDefaultDevice,
   type Shape,
   stack,
+  type SharedTensor,
   type Stateful,
   Tensor,
   tensor,

@@ -6,7 +6,7 @@ import { evaluateTensors, type TensorBase } from './base.js';
 import { defaultDevice, resolveDevice } from './evaluate.js';
 import { leafTensor } from './create.js';
 import { typedArray } from './host.js';
-import type { Concat, Shape } from './shapes.js';
+import type { Concat, OpenShape, Shape } from './shapes.js';
 import { collectStorages } from './storage.js';
 import type { Tensor } from './tensor.js';
 import { refuseInTrace } from './trace.js';
@@ -44,13 +44,13 @@ export function where<D extends DType>(
   condition: Tensor<Shape, 'bool'>,
   a: Tensor<Shape, D> | number,
   b: Tensor<Shape, D> | number,
-): Tensor<any, D> {
+): Tensor<OpenShape, D> {
   const partner: DType = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32';
   return wrap(ops.where(tensorValue(condition, 'where'), operand(a, partner, 'where'), operand(b, partner, 'where')));
 }
 
 /** 1 at each index of a new last axis of size `depth`, else 0. */
-export function oneHot<S extends Shape>(indices: Tensor<S, 'int32' | 'int64'>, depth: number): Tensor<any, 'float32'> {
+export function oneHot<S extends Shape>(indices: Tensor<S, 'int32' | 'int64'>, depth: number): Tensor<OpenShape, 'float32'> {
   return wrap(ops.oneHot(tensorValue(indices, 'oneHot'), depth));
 }
 

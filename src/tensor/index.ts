@@ -26,7 +26,7 @@ export { draw, generator, seed } from './random.js';
 export { type Index, type Range, range, Selection } from './selection.js';
 export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
 export { Storage } from './storage.js';
-export { Tensor } from './tensor.js';
+export { type SharedTensor, Tensor } from './tensor.js';
 export { currentTrace } from './trace.js';
 export type { Stateful } from './tracing.js';
 export { mapTree, tensorsOf, type Tree } from './tree.js';

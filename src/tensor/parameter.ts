@@ -3,7 +3,7 @@ import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import { show } from '../graph/op.js';
 import { generator } from './random.js';
-import type { Shape } from './shapes.js';
+import type { OpenDType, OpenShape, Shape } from './shapes.js';
 import { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
 import { hashStream } from './trace.js';
@@ -21,7 +21,7 @@ export type Initializer = (shape: readonly number[], source: DrawSource) => Valu
  * A tensor that training changes. It is drawn lazily, on first use: the random stream comes from its path in the model, so a
  * layer keeps its first weights when others are added beside it.
  */
-export class Parameter<out S extends Shape = any, out D extends DType = any> extends Tensor<S, D> {
+export class Parameter<out S extends Shape = OpenShape, out D extends DType = OpenDType> extends Tensor<S, D> {
   /** False: `minimize` leaves it alone. */
   trainable = true;
   readonly #init: Initializer;

@@ -5,6 +5,12 @@
 import type { DType } from '../graph/dtype.js';
 
 export type Shape = readonly number[];
+/** The shape of a tensor whose rank the compiler does not know. */
+// biome-ignore lint/suspicious/noExplicitAny: `any` is how an open shape stays assignable both ways
+export type OpenShape = any;
+/** The dtype that the compiler does not know. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type OpenDType = any;
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
 /** Rank not known: a bare `Tensor`, or `number[]` as shape. */
