@@ -54,10 +54,10 @@ function commandsOf(workload: Workload): Command[] {
   return bound ? [...commands, bound] : commands;
 }
 
-/** Steps of one turn: as many as fill it, at least two unless one step alone takes longer. */
+/** Steps of one turn: as many as fill it, and at least two, so that ten are measured; one where a step takes very long. */
 async function stepsPerTurn(program: Program): Promise<number> {
   const [first] = await program.run(1);
-  if (first! > turnMs) return 1;
+  if (first! > 10 * turnMs) return 1;
   const warm = median(await program.run(3));
   return Math.max(2, Math.min(1000, Math.round(turnMs / Math.max(warm, 1e-3))));
 }

@@ -14,7 +14,9 @@ const printedBy = (...args: string[]) => Number(execFileSync(process.execPath, a
 const jobs: Record<string, () => Job['step']> = {
   'overhead/handed-over': () => {
     // Below the tensors: there, a plan as short as this one runs at once on the thread that asks for it.
-    const plan = Device.open('cpu').load(encodePlan({ tensors: [], steps: [], bindings: [], results: [], constants: new Uint8Array(), arenaBytes: 0 }));
+    const plan = Device.open('cpu').load(
+      encodePlan({ tensors: [], steps: [], bindings: [], results: [], constants: new Uint8Array(), arenaBytes: 0 }),
+    );
     return () => plan.run([], { inline: false });
   },
   'overhead/empty-plan': () => {
