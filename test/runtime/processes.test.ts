@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build } from 'vite';
 import { Device, DeviceBuffer, readSegments, writeSegments } from '../../src/runtime/index.js';
 import { longPlan } from './plans.js';
@@ -25,6 +25,8 @@ beforeAll(async () => {
     build: { ssr: entry, outDir: folder, emptyOutDir: false, minify: false, rollupOptions: { output: { entryFileNames: 'runtime.js' } } },
   });
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const node = (code: string, env: Record<string, string> = {}) =>
   run(
