@@ -1,9 +1,10 @@
 // The CPU twin behind native/backend.h: synchronous, memory shared with the host, kernels chosen by instruction set.
 #include "../backend.h"
 
+#include <stdio.h>
+
 #include <atomic>
 #include <new>
-#include <stdio.h>
 #include <vector>
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -36,7 +37,8 @@ int32_t device_count(char* reason, size_t reason_size) {
 
 PolluxResult open(const PolluxHost* host, int32_t index, PolluxDevice** device, char* error, size_t error_size) {
   if (host->abi_version != POLLUX_ABI_VERSION) {
-    snprintf(error, error_size, "the CPU backend speaks version %d of the backend interface, the runtime version %d; rebuild both",
+    snprintf(error, error_size,
+             "the CPU backend speaks version %d of the backend interface, the runtime version %d; rebuild both",
              POLLUX_ABI_VERSION, static_cast<int>(host->abi_version));
     return POLLUX_FAILED;
   }
@@ -65,7 +67,9 @@ PolluxResult open(const PolluxHost* host, int32_t index, PolluxDevice** device, 
   }
 }
 
-const PolluxDescription* describe(PolluxDevice* device) { return &device->description; }
+const PolluxDescription* describe(PolluxDevice* device) {
+  return &device->description;
+}
 
 // Arenas are read and written from end to end: huge pages save most of the page faults and TLB misses.
 void* allocate(PolluxDevice*, uint64_t bytes) {
@@ -78,10 +82,12 @@ void* allocate(PolluxDevice*, uint64_t bytes) {
   return memory;
 }
 
-void release(PolluxDevice*, void* memory, uint64_t) { free(memory); }
+void release(PolluxDevice*, void* memory, uint64_t) {
+  free(memory);
+}
 
-PolluxResult prepare(PolluxDevice* device, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch_bytes, char* error,
-                     size_t error_size) {
+PolluxResult prepare(PolluxDevice* device, const PolluxStep* step, PolluxPrepared** prepared, uint64_t* scratch_bytes,
+                     char* error, size_t error_size) {
   const pollux::Kernel* kernel = pollux::find_kernel(device->level, step->kernel);
   if (!kernel) {
     snprintf(error, error_size, "the CPU backend has no kernel '%s'", step->kernel);
@@ -112,7 +118,8 @@ void discard(PolluxDevice* device, PolluxPrepared* prepared) {
   delete prepared;
 }
 
-PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch, PolluxStatus* status) {
+PolluxResult enqueue(PolluxDevice* device, PolluxPrepared* prepared, void* const* operands, void* scratch,
+                     PolluxStatus* status) {
   if (prepared->commit && status->code != POLLUX_OK) return POLLUX_SUCCESS;
   prepared->prepared.run(prepared->prepared, {operands, scratch, status, device->host});
   return POLLUX_SUCCESS;
@@ -128,14 +135,33 @@ PolluxResult fill_zero(PolluxDevice*, void* destination, uint64_t bytes) {
   return POLLUX_SUCCESS;
 }
 
-PolluxResult synchronize(PolluxDevice*, char*, size_t) { return POLLUX_SUCCESS; }
+PolluxResult synchronize(PolluxDevice*, char*, size_t) {
+  return POLLUX_SUCCESS;
+}
 
-uint64_t packed_bytes(PolluxDevice* device) { return device->packed_bytes; }
+uint64_t packed_bytes(PolluxDevice* device) {
+  return device->packed_bytes;
+}
 
 // Memory of the device is memory of the host: both transfers are copies.
-const PolluxBackend backend = {POLLUX_ABI_VERSION, device_count, open, describe, allocate, release,   prepare,
-                               discard,            enqueue,      copy, copy,     copy,     fill_zero, synchronize, packed_bytes};
+const PolluxBackend backend = {POLLUX_ABI_VERSION,
+                               device_count,
+                               open,
+                               describe,
+                               allocate,
+                               release,
+                               prepare,
+                               discard,
+                               enqueue,
+                               copy,
+                               copy,
+                               copy,
+                               fill_zero,
+                               synchronize,
+                               packed_bytes};
 
 }  // namespace
 
-const PolluxBackend* pollux_backend(void) { return &backend; }
+const PolluxBackend* pollux_backend(void) {
+  return &backend;
+}

@@ -33,7 +33,9 @@ inline float bits_float(uint32_t bits) {
   return x;
 }
 
-inline float to_float(BFloat16 x) { return bits_float(static_cast<uint32_t>(x.bits) << 16); }
+inline float to_float(BFloat16 x) {
+  return bits_float(static_cast<uint32_t>(x.bits) << 16);
+}
 
 /// Nearest even; NaN stays NaN (quiet).
 inline BFloat16 to_bfloat16(float x) {
@@ -72,14 +74,30 @@ inline Float16 to_float16(float x) {
 
 // ---- the value of an element as a number, and back ---------------------------------------------------------------
 
-inline float value_of(float x) { return x; }
-inline float value_of(BFloat16 x) { return to_float(x); }
-inline float value_of(Float16 x) { return to_float(x); }
-inline int32_t value_of(int8_t x) { return x; }
-inline int32_t value_of(uint8_t x) { return x; }
-inline int32_t value_of(int32_t x) { return x; }
-inline int64_t value_of(int64_t x) { return x; }
-inline int32_t value_of(Bool x) { return x.value != 0; }
+inline float value_of(float x) {
+  return x;
+}
+inline float value_of(BFloat16 x) {
+  return to_float(x);
+}
+inline float value_of(Float16 x) {
+  return to_float(x);
+}
+inline int32_t value_of(int8_t x) {
+  return x;
+}
+inline int32_t value_of(uint8_t x) {
+  return x;
+}
+inline int32_t value_of(int32_t x) {
+  return x;
+}
+inline int64_t value_of(int64_t x) {
+  return x;
+}
+inline int32_t value_of(Bool x) {
+  return x.value != 0;
+}
 
 /// float or double to integer: toward zero, saturating, NaN to 0.
 template <typename Integer, typename Real>
@@ -100,22 +118,30 @@ struct Make;
 template <>
 struct Make<float> {
   template <typename Number>
-  static float of(Number x) { return static_cast<float>(x); }
+  static float of(Number x) {
+    return static_cast<float>(x);
+  }
 };
 template <>
 struct Make<BFloat16> {
   template <typename Number>
-  static BFloat16 of(Number x) { return to_bfloat16(static_cast<float>(x)); }
+  static BFloat16 of(Number x) {
+    return to_bfloat16(static_cast<float>(x));
+  }
 };
 template <>
 struct Make<Float16> {
   template <typename Number>
-  static Float16 of(Number x) { return to_float16(static_cast<float>(x)); }
+  static Float16 of(Number x) {
+    return to_float16(static_cast<float>(x));
+  }
 };
 template <>
 struct Make<Bool> {
   template <typename Number>
-  static Bool of(Number x) { return {static_cast<uint8_t>(x != 0)}; }
+  static Bool of(Number x) {
+    return {static_cast<uint8_t>(x != 0)};
+  }
 };
 template <typename Integer>
 struct MakeInteger {
@@ -137,14 +163,22 @@ struct Make<int64_t> : MakeInteger<int64_t> {};
 template <typename Visit>
 inline auto visit_dtype(int32_t dtype, const Visit& visit) {
   switch (dtype) {
-    case 0: return visit(float{});
-    case 1: return visit(BFloat16{});
-    case 2: return visit(Float16{});
-    case 3: return visit(int8_t{});
-    case 4: return visit(uint8_t{});
-    case 5: return visit(int32_t{});
-    case 6: return visit(int64_t{});
-    default: return visit(Bool{});
+    case 0:
+      return visit(float{});
+    case 1:
+      return visit(BFloat16{});
+    case 2:
+      return visit(Float16{});
+    case 3:
+      return visit(int8_t{});
+    case 4:
+      return visit(uint8_t{});
+    case 5:
+      return visit(int32_t{});
+    case 6:
+      return visit(int64_t{});
+    default:
+      return visit(Bool{});
   }
 }
 

@@ -5,13 +5,14 @@
 namespace pollux {
 namespace {
 
-/// x seen as [outer, axis, inner]; the indices as [count] (gather, scatterAdd) or [outer, count, inner] (the "along" twins).
+/// x seen as [outer, axis, inner]; the indices as [count] (gather, scatterAdd) or [outer, count, inner] (the "along"
+/// twins).
 struct Indexing {
   int64_t outer, axis, inner;
   int64_t count;
-  int64_t bytes;         // of one element
-  Chunks chunks;         // of the outer * count slices that are read
-  int64_t pieces;        // scatter: into how many ranges the axis is cut
+  int64_t bytes;   // of one element
+  Chunks chunks;   // of the outer * count slices that are read
+  int64_t pieces;  // scatter: into how many ranges the axis is cut
 };
 
 inline Indexing plan_indexing(const PolluxStep& step, bool along) {
@@ -33,7 +34,8 @@ inline Indexing plan_indexing(const PolluxStep& step, bool along) {
 
 /// The place that an index names: counted from the end if negative. Out of range it is reported, and 0 stands in.
 template <typename Index>
-inline int64_t checked_index(const Prepared& prepared, const RunContext& context, const Indexing& p, Index index, int64_t element) {
+inline int64_t checked_index(const Prepared& prepared, const RunContext& context, const Indexing& p, Index index,
+                             int64_t element) {
   const int64_t place = index < 0 ? index + p.axis : index;
   if (place >= 0 && place < p.axis) return place;
   report(prepared, context, POLLUX_INDEX_OUT_OF_RANGE, element, index);

@@ -1,9 +1,9 @@
 // The interface of one kernel inside the CPU twin, and the few helpers that every kernel needs.
 //
 // Each file in kernels/ is compiled once per instruction-set level, with POLLUX_LEVEL naming the level (scalar, avx2,
-// avx512). A family file exports one table, `namespace pollux::POLLUX_LEVEL { extern const KernelTable pool_kernels; }`,
-// listed in families.h; everything else in it sits in an anonymous namespace. Objects must define no weak symbols (no
-// std:: templates, no inline functions outside anonymous namespaces): the linker would merge the levels' copies and
+// avx512). A family file exports one table, `namespace pollux::POLLUX_LEVEL { extern const KernelTable pool_kernels;
+// }`, listed in families.h; everything else in it sits in an anonymous namespace. Objects must define no weak symbols
+// (no std:: templates, no inline functions outside anonymous namespaces): the linker would merge the levels' copies and
 // could pick the one that the machine cannot run. Memory of prepared steps is malloc'ed; kernels use no containers.
 #pragma once
 #include <math.h>
@@ -27,12 +27,13 @@ struct RunContext {
   const PolluxHost* host;
 };
 
-/// A step made ready to run many times. `prepare` fills `run`, `parameters` and `scratch_bytes`; the backend fills the rest.
+/// A step made ready to run many times. `prepare` fills `run`, `parameters` and `scratch_bytes`; the backend fills the
+/// rest.
 struct Prepared {
   void (*run)(const Prepared&, const RunContext&);
   void* parameters;  ///< one malloc'ed block (see make_parameters), freed by the backend
   uint64_t scratch_bytes;
-  uint64_t packed_bytes;  ///< how much of the parameter block is packed weights or tables, for the memory figures
+  uint64_t packed_bytes;   ///< how much of the parameter block is packed weights or tables, for the memory figures
   const PolluxStep* step;  ///< lives as long as the prepared step
 };
 
@@ -50,7 +51,9 @@ struct KernelTable {
 
 namespace {  // internal linkage in every object, see above
 
-constexpr uint32_t dtype_bit(PolluxDtype dtype) { return 1u << dtype; }
+constexpr uint32_t dtype_bit(PolluxDtype dtype) {
+  return 1u << dtype;
+}
 constexpr uint32_t all_dtypes = (1u << POLLUX_DTYPE_COUNT) - 1;
 
 /// Bytes of one element.
@@ -61,8 +64,12 @@ constexpr int64_t byte_size(int32_t dtype) {
 
 // ---- operands ----------------------------------------------------------------------------------------------------
 
-inline const PolluxOperand& input(const PolluxStep& step, int i) { return step.operands[i]; }
-inline const PolluxOperand& output(const PolluxStep& step, int i) { return step.operands[step.input_count + i]; }
+inline const PolluxOperand& input(const PolluxStep& step, int i) {
+  return step.operands[i];
+}
+inline const PolluxOperand& output(const PolluxStep& step, int i) {
+  return step.operands[step.input_count + i];
+}
 
 inline int64_t element_count(const PolluxOperand& operand) {
   int64_t count = 1;
@@ -149,10 +156,18 @@ inline T* output_data(const Prepared& prepared, const RunContext& context, int i
 
 // ---- running -----------------------------------------------------------------------------------------------------
 
-constexpr int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+constexpr int64_t min64(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+constexpr int64_t max64(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+constexpr int64_t round_up(int64_t a, int64_t b) {
+  return ceil_div(a, b) * b;
+}
 
 /// A range cut into chunks by its length alone, never by the number of threads.
 struct Chunks {
@@ -192,7 +207,8 @@ inline void report(const Prepared& prepared, const RunContext& context, PolluxSt
   while (__atomic_test_and_set(&lock, __ATOMIC_ACQUIRE)) {
   }
   PolluxStatus& status = *context.status;
-  if (status.code == POLLUX_OK || (status.step == prepared.step->index && status.code == code && element < status.element))
+  if (status.code == POLLUX_OK ||
+      (status.step == prepared.step->index && status.code == code && element < status.element))
     status = {code, prepared.step->index, element, detail};
   __atomic_clear(&lock, __ATOMIC_RELEASE);
 }

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int max_operands = 64;  // inputs and outputs of one elementwise program
 
-/// The common shape of operands and the strides of each, with neighbouring axes merged where every operand allows it and
-/// axes of length 1 dropped. At least one axis is left.
+/// The common shape of operands and the strides of each, with neighbouring axes merged where every operand allows it
+/// and axes of length 1 dropped. At least one axis is left.
 struct Layout {
   int64_t count;  // elements
   int rank;
@@ -17,7 +17,9 @@ struct Layout {
   int64_t stride[max_operands][POLLUX_MAX_RANK];
 };
 
-inline int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+inline int64_t magnitude(int64_t x) {
+  return x < 0 ? -x : x;
+}
 
 /// Axes are ordered by the strides of operand `order_by`, outermost first, so that a permuted layout that the operands
 /// share is walked in the order of memory; merging keeps the order of a row-major operand as it is.
@@ -100,7 +102,8 @@ inline void copy_rows(const Layout& layout, const T* from, T* to, int64_t begin,
   const int inner = layout.rank - 1;
   Walk walk = start_walk(layout, inner, begin);
   for (int64_t row = begin; row < end; ++row) {
-    copy_row(from + walk.offset[0], layout.stride[0][inner], to + walk.offset[1], layout.stride[1][inner], layout.shape[inner]);
+    copy_row(from + walk.offset[0], layout.stride[0][inner], to + walk.offset[1], layout.stride[1][inner],
+             layout.shape[inner]);
     step_walk(layout, inner, &walk);
   }
 }
@@ -120,8 +123,8 @@ inline void visit_size(int64_t bytes, const Visit& visit) {
   return visit(uint64_t{});
 }
 
-/// Calls visit(offset, count) for the stretches of innermost rows that make up elements [begin, begin + n), in row-major
-/// order, with the offset of one operand.
+/// Calls visit(offset, count) for the stretches of innermost rows that make up elements [begin, begin + n), in
+/// row-major order, with the offset of one operand.
 template <typename Visit>
 inline void visit_rows(const Layout& layout, int operand, int64_t begin, int64_t n, const Visit& visit) {
   const int inner = layout.rank - 1;

@@ -6,11 +6,11 @@ namespace pollux {
 namespace {
 
 constexpr int64_t block_length = 2048;  // reduced elements of one output that are accumulated before a total takes them
-constexpr int64_t block_rows = 32;     // the same where columns are reduced, in rows
+constexpr int64_t block_rows = 32;      // the same where columns are reduced, in rows
 constexpr int64_t block_columns = 1024;  // outputs accumulated side by side where columns are reduced
 
-/// Rows: the elements of one output are gathered into blocks and folded. Columns: neighbouring outputs lie side by side in
-/// memory, and whole rows of them are accumulated.
+/// Rows: the elements of one output are gathered into blocks and folded. Columns: neighbouring outputs lie side by side
+/// in memory, and whole rows of them are accumulated.
 struct Reduction {
   Layout kept;     // operand 0: the input, operand 1: the output; both over the axes that stay
   Layout reduced;  // operand 0: the input, over the axes that go
@@ -48,7 +48,8 @@ inline Reduction plan_reduction(const PolluxOperand& from, const bool* is_reduce
   r.reduced = collapse(one, 1, 0);
   const int kept_inner = r.kept.rank - 1, reduced_inner = r.reduced.rank - 1;
   const int64_t row = r.kept.shape[kept_inner];
-  r.columns = r.kept.stride[0][kept_inner] == 1 && row > 1 && !(r.reduced.stride[0][reduced_inner] == 1 && r.reduced.shape[reduced_inner] > 1);
+  r.columns = r.kept.stride[0][kept_inner] == 1 && row > 1 &&
+              !(r.reduced.stride[0][reduced_inner] == 1 && r.reduced.shape[reduced_inner] > 1);
   r.width = r.columns ? min64(row, block_columns) : 1;
   r.units_a_row = r.columns ? ceil_div(row, block_columns) : 1;
   r.units = r.kept.count == 0 ? 0 : r.columns ? r.kept.count / row * r.units_a_row : r.kept.count;
@@ -57,7 +58,8 @@ inline Reduction plan_reduction(const PolluxOperand& from, const bool* is_reduce
   const bool split = may_split && r.units < 16 && length * r.width >= 2 * grain;
   r.unit_chunks = plan_chunks(r.units, split ? 1 : ceil_div(grain, max64(1, length * r.width)));
   const int64_t step = r.columns ? block_rows : block_length;
-  r.length_chunks = split ? plan_chunks(length, round_up(ceil_div(grain, r.width), step), 32) : plan_chunks(length, max64(1, length), 1);
+  r.length_chunks = split ? plan_chunks(length, round_up(ceil_div(grain, r.width), step), 32)
+                          : plan_chunks(length, max64(1, length), 1);
   return r;
 }
 
@@ -81,10 +83,12 @@ inline Unit locate_unit(const Reduction& r, int64_t unit) {
   const int inner = r.kept.rank - 1;
   const Walk walk = start_walk(r.kept, inner, unit / r.units_a_row);
   const int64_t column = unit % r.units_a_row * block_columns;
-  return {walk.offset[0] + column, walk.offset[1] + column * r.kept.stride[1][inner], min64(block_columns, r.kept.shape[inner] - column)};
+  return {walk.offset[0] + column, walk.offset[1] + column * r.kept.stride[1][inner],
+          min64(block_columns, r.kept.shape[inner] - column)};
 }
 
-/// Elements [begin, begin + n) of a unit's reduced axes, side by side: in place where they are, else gathered in `buffer`.
+/// Elements [begin, begin + n) of a unit's reduced axes, side by side: in place where they are, else gathered in
+/// `buffer`.
 template <typename T>
 inline const T* reduced_block(const Reduction& r, const T* unit, int64_t begin, int64_t n, T* buffer) {
   const Layout& l = r.reduced;

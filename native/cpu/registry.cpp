@@ -10,11 +10,11 @@
 
 // X(level, condition): a new level (AMX, bf16) is a line here and a target in binding.gyp.
 #if defined(__x86_64__)
-#define POLLUX_LEVELS(X)                                                                                        \
-  X(scalar, true)                                                                                               \
-  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))    \
+#define POLLUX_LEVELS(X)                                                                                         \
+  X(scalar, true)                                                                                                \
+  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))     \
   X(avx512, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") && \
-                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                      \
+                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                       \
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
 #else
 #define POLLUX_LEVELS(X) X(scalar, true)
@@ -32,24 +32,30 @@ namespace {
 
 // __builtin_cpu_supports asks the operating system too: it reads XCR0, so a kernel without AVX state answers no.
 #define POLLUX_LIST_FAMILY(family) &family##_kernels,
-#define POLLUX_DEFINE_LEVEL(level, condition)                                       \
-  namespace level##_level {                                                         \
-    using namespace pollux::level;                                                  \
-    const KernelTable* const families[] = {POLLUX_FAMILIES(POLLUX_LIST_FAMILY)};    \
-    bool supported() { return condition; }                                          \
+#define POLLUX_DEFINE_LEVEL(level, condition)                                    \
+  namespace level##_level {                                                      \
+    using namespace pollux::level;                                               \
+    const KernelTable* const families[] = {POLLUX_FAMILIES(POLLUX_LIST_FAMILY)}; \
+    bool supported() {                                                           \
+      return condition;                                                          \
+    }                                                                            \
   }
 POLLUX_LEVELS(POLLUX_DEFINE_LEVEL)
 
-#define POLLUX_LIST_LEVEL(level, condition)                           \
-  {#level, &level##_level::supported, level##_level::families,        \
+#define POLLUX_LIST_LEVEL(level, condition)                    \
+  {#level, &level##_level::supported, level##_level::families, \
    static_cast<int32_t>(sizeof level##_level::families / sizeof(void*))},
 const Level all_levels[] = {POLLUX_LEVELS(POLLUX_LIST_LEVEL)};
 constexpr int32_t all_level_count = sizeof all_levels / sizeof all_levels[0];
 
 }  // namespace
 
-const Level* levels() { return all_levels; }
-int32_t level_count() { return all_level_count; }
+const Level* levels() {
+  return all_levels;
+}
+int32_t level_count() {
+  return all_level_count;
+}
 
 int32_t choose_level(const char* wanted, char* error, size_t error_size) {
   int32_t highest = all_level_count - 1;

@@ -1,6 +1,6 @@
-// exp, log, tanh, ... of a vector, within about 2 ulp over the whole range, with the NaN, infinity and denormal behaviour
-// of the C library. The polynomials are minimax fits (Lawson's iteration) on the reduced ranges named beside them. All
-// levels evaluate the same operations in the same order, so the bits do not depend on the level.
+// exp, log, tanh, ... of a vector, within about 2 ulp over the whole range, with the NaN, infinity and denormal
+// behaviour of the C library. The polynomials are minimax fits (Lawson's iteration) on the reduced ranges named beside
+// them. All levels evaluate the same operations in the same order, so the bits do not depend on the level.
 #pragma once
 #include "simd.h"
 
@@ -16,11 +16,14 @@ inline Floats polynomial(Floats x, const float (&c)[count]) {
 }
 
 /// 2^n for -126 <= n <= 127.
-inline Floats power_of_two(Ints n) { return from_bits(shift_left<23>(n + broadcast_int(127))); }
+inline Floats power_of_two(Ints n) {
+  return from_bits(shift_left<23>(n + broadcast_int(127)));
+}
 
 /// x = n ln 2 + r with |r| <= ln 2 / 2; returns (e^r - 1 - r) / r^2 and the parts.
 inline Floats exp_tail(Floats x, Floats* n, Floats* r) {
-  constexpr float tail[] = {0.5f, 1.666666716e-01f, 4.166635498e-02f, 8.333273232e-03f, 1.394098974e-03f, 1.991416793e-04f};
+  constexpr float tail[] = {
+      0.5f, 1.666666716e-01f, 4.166635498e-02f, 8.333273232e-03f, 1.394098974e-03f, 1.991416793e-04f};
   *n = round(x * broadcast(1.44269504f));
   *r = fma(*n, broadcast(-6.931471825e-01f), x);
   *r = fma(*n, broadcast(1.904654212e-09f), *r);
@@ -52,8 +55,9 @@ inline Floats expm1(Floats x) {
 
 /// Natural logarithm; -infinity at 0, NaN below.
 inline Floats log(Floats x) {
-  constexpr float tail[] = {3.333331347e-01f, -2.500000894e-01f, 2.000212371e-01f, -1.666800529e-01f, 1.421945393e-01f,
-                            -1.240534037e-01f, 1.188869178e-01f, -1.167751029e-01f, 6.747735292e-02f};
+  constexpr float tail[] = {3.333331347e-01f,  -2.500000894e-01f, 2.000212371e-01f,
+                            -1.666800529e-01f, 1.421945393e-01f,  -1.240534037e-01f,
+                            1.188869178e-01f,  -1.167751029e-01f, 6.747735292e-02f};
   const Mask denormal = x < broadcast(1.17549435e-38f);
   const Floats normal = select(denormal, x * broadcast(8388608.0f), x);
   // m in [sqrt(1/2), sqrt(2)): subtracting the bits of sqrt(1/2) makes the exponent field round the right way.
@@ -95,8 +99,8 @@ inline Floats sigmoid(Floats x) {
 inline Floats erf(Floats x) {
   constexpr float near[] = {1.283791661e-01f, -3.761263490e-01f, 1.128369421e-01f, -2.685927041e-02f,
                             5.200634245e-03f, -8.137437981e-04f, 8.345227252e-05f};  // erf(x) / x - 1, in x^2 <= 0.93^2
-  constexpr float far[] = {-1.705509203e-04f, 1.129495144e+00f, 6.333866715e-01f,  1.082366034e-01f,
-                           -2.509148605e-02f, 4.160522949e-03f, -4.323021276e-04f, 2.090947419e-05f};  // -ln erfc, [0.9, 4]
+  constexpr float far[] = {-1.705509203e-04f, 1.129495144e+00f,  6.333866715e-01f, 1.082366034e-01f, -2.509148605e-02f,
+                           4.160522949e-03f,  -4.323021276e-04f, 2.090947419e-05f};  // -ln erfc, [0.9, 4]
   const Floats t = absolute(x);
   const Floats inside = fma(x, polynomial(x * x, near), x);
   const Floats outside = broadcast(1.0f) - exp(negate(polynomial(lesser(broadcast(4.0f), t), far)));
@@ -126,14 +130,24 @@ inline Floats sine(Floats x) {
   return from_bits(bits(y) ^ shift_left<30>(quadrant & broadcast_int(2)));
 }
 
-inline Floats sin(Floats x) { return select(x == zero(), x, sine<0>(x)); }
-inline Floats cos(Floats x) { return sine<1>(x); }
+inline Floats sin(Floats x) {
+  return select(x == zero(), x, sine<0>(x));
+}
+inline Floats cos(Floats x) {
+  return sine<1>(x);
+}
 
-inline Floats softplus(Floats x) { return greater(x, zero()) + log1p(exp(negate(absolute(x)))); }
-inline Floats silu(Floats x) { return x * sigmoid(x); }
+inline Floats softplus(Floats x) {
+  return greater(x, zero()) + log1p(exp(negate(absolute(x))));
+}
+inline Floats silu(Floats x) {
+  return x * sigmoid(x);
+}
 
 /// x Phi(x), by the error function.
-inline Floats gelu(Floats x) { return broadcast(0.5f) * x * (broadcast(1.0f) + erf(x * broadcast(0.707106781f))); }
+inline Floats gelu(Floats x) {
+  return broadcast(0.5f) * x * (broadcast(1.0f) + erf(x * broadcast(0.707106781f)));
+}
 
 /// The tanh form of gelu (Hendrycks and Gimpel 2016): x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
 inline Floats gelu_tanh(Floats x) {

@@ -19,12 +19,19 @@ std::vector<Test>& tests() {
 }
 
 void fail(const char* file, int line, const std::string& message) {
-  if (++failures <= 40) std::printf("FAIL %s [%s] %s:%d: %s\n", current_test, level_name(), file, line, message.c_str());
+  if (++failures <= 40)
+    std::printf("FAIL %s [%s] %s:%d: %s\n", current_test, level_name(), file, line, message.c_str());
 }
 
-int level() { return current_level; }
-const char* level_name() { return pollux::levels()[current_level].name; }
-bool benchmarking() { return bench_mode; }
+int level() {
+  return current_level;
+}
+const char* level_name() {
+  return pollux::levels()[current_level].name;
+}
+bool benchmarking() {
+  return bench_mode;
+}
 
 // ---- numbers of the storage types --------------------------------------------------------------------------------
 
@@ -44,7 +51,9 @@ static uint16_t to_bfloat16(float f) {
 
 static double from_float16(uint16_t h) {
   const int exponent = h >> 10 & 31, mantissa = h & 1023;
-  double value = exponent == 0 ? std::ldexp(mantissa, -24) : exponent == 31 ? (mantissa ? NAN : INFINITY) : std::ldexp(1024 + mantissa, exponent - 25);
+  double value = exponent == 0    ? std::ldexp(mantissa, -24)
+                 : exponent == 31 ? (mantissa ? NAN : INFINITY)
+                                  : std::ldexp(1024 + mantissa, exponent - 25);
   return h & 0x8000 ? -value : value;
 }
 
@@ -91,7 +100,8 @@ Array Array::broadcast(int32_t dtype, std::vector<int64_t> shape, std::vector<in
   return array;
 }
 
-void Array::build(std::vector<int64_t> shape, const std::vector<int>& given, int64_t gap, const std::vector<int>& flipped) {
+void Array::build(std::vector<int64_t> shape, const std::vector<int>& given, int64_t gap,
+                  const std::vector<int>& flipped) {
   std::vector<int> order = given;
   if (order.empty())
     for (int i = 0; i < int(shape.size()); ++i) order.push_back(i);
@@ -138,42 +148,62 @@ static void write(std::vector<uint8_t>& memory, size_t at, T value) {
 int64_t Array::get_integer(int64_t index) const {
   const size_t at = size_t(int64_t(start_) + offset(index) * pollux::byte_size(operand_.dtype));
   switch (operand_.dtype) {
-    case POLLUX_INT8: return read<int8_t>(memory_, at);
-    case POLLUX_UINT8: case POLLUX_BOOL: return read<uint8_t>(memory_, at);
-    case POLLUX_INT32: return read<int32_t>(memory_, at);
-    case POLLUX_INT64: return read<int64_t>(memory_, at);
-    default: return int64_t(get(index));
+    case POLLUX_INT8:
+      return read<int8_t>(memory_, at);
+    case POLLUX_UINT8:
+    case POLLUX_BOOL:
+      return read<uint8_t>(memory_, at);
+    case POLLUX_INT32:
+      return read<int32_t>(memory_, at);
+    case POLLUX_INT64:
+      return read<int64_t>(memory_, at);
+    default:
+      return int64_t(get(index));
   }
 }
 
 double Array::get(int64_t index) const {
   const size_t at = size_t(int64_t(start_) + offset(index) * pollux::byte_size(operand_.dtype));
   switch (operand_.dtype) {
-    case POLLUX_FLOAT32: return read<float>(memory_, at);
-    case POLLUX_BFLOAT16: return from_bfloat16(read<uint16_t>(memory_, at));
-    case POLLUX_FLOAT16: return from_float16(read<uint16_t>(memory_, at));
-    default: return double(get_integer(index));
+    case POLLUX_FLOAT32:
+      return read<float>(memory_, at);
+    case POLLUX_BFLOAT16:
+      return from_bfloat16(read<uint16_t>(memory_, at));
+    case POLLUX_FLOAT16:
+      return from_float16(read<uint16_t>(memory_, at));
+    default:
+      return double(get_integer(index));
   }
 }
 
 void Array::set_integer(int64_t index, int64_t value) {
   const size_t at = size_t(int64_t(start_) + offset(index) * pollux::byte_size(operand_.dtype));
   switch (operand_.dtype) {
-    case POLLUX_INT8: case POLLUX_UINT8: return write(memory_, at, uint8_t(value));
-    case POLLUX_BOOL: return write(memory_, at, uint8_t(value != 0));
-    case POLLUX_INT32: return write(memory_, at, int32_t(value));
-    case POLLUX_INT64: return write(memory_, at, value);
-    default: return set(index, double(value));
+    case POLLUX_INT8:
+    case POLLUX_UINT8:
+      return write(memory_, at, uint8_t(value));
+    case POLLUX_BOOL:
+      return write(memory_, at, uint8_t(value != 0));
+    case POLLUX_INT32:
+      return write(memory_, at, int32_t(value));
+    case POLLUX_INT64:
+      return write(memory_, at, value);
+    default:
+      return set(index, double(value));
   }
 }
 
 void Array::set(int64_t index, double value) {
   const size_t at = size_t(int64_t(start_) + offset(index) * pollux::byte_size(operand_.dtype));
   switch (operand_.dtype) {
-    case POLLUX_FLOAT32: return write(memory_, at, float(value));
-    case POLLUX_BFLOAT16: return write(memory_, at, to_bfloat16(float(value)));
-    case POLLUX_FLOAT16: return write(memory_, at, to_float16(value));
-    default: return set_integer(index, int64_t(value));
+    case POLLUX_FLOAT32:
+      return write(memory_, at, float(value));
+    case POLLUX_BFLOAT16:
+      return write(memory_, at, to_bfloat16(float(value)));
+    case POLLUX_FLOAT16:
+      return write(memory_, at, to_float16(value));
+    default:
+      return set_integer(index, int64_t(value));
   }
 }
 
@@ -220,8 +250,12 @@ static void run_on_two(void*, int32_t chunks, void (*work)(void*, int32_t), void
   other.join();
 }
 
-static int32_t one_thread(void*) { return 1; }
-static int32_t two_threads(void*) { return 2; }
+static int32_t one_thread(void*) {
+  return 1;
+}
+static int32_t two_threads(void*) {
+  return 2;
+}
 static const PolluxHost serial_host = {POLLUX_ABI_VERSION, nullptr, run_serially, one_thread};
 static const PolluxHost double_host = {POLLUX_ABI_VERSION, nullptr, run_on_two, two_threads};
 
@@ -241,10 +275,20 @@ Runner::Runner(const Step& given) : state_(new State{}) {
   for (Array* a : s.source.inputs) s.operands.push_back(a->operand()), s.pointers.push_back(a->data());
   for (Array* a : s.source.outputs) s.operands.push_back(a->operand()), s.pointers.push_back(a->data());
   for (const Attribute& a : s.source.attributes)
-    s.attributes.push_back({a.name.c_str(), a.text.empty() ? nullptr : a.text.c_str(), int32_t(a.numbers.size()), a.numbers.data()});
-  s.step = {s.source.kernel.c_str(), "test", int32_t(given.inputs.size()), int32_t(given.outputs.size()), s.operands.data(),
-            int32_t(s.attributes.size()), s.attributes.data(), int32_t(given.instructions.size()), s.source.instructions.data(),
-            s.source.stored.data(), given.flags, 7};
+    s.attributes.push_back(
+        {a.name.c_str(), a.text.empty() ? nullptr : a.text.c_str(), int32_t(a.numbers.size()), a.numbers.data()});
+  s.step = {s.source.kernel.c_str(),
+            "test",
+            int32_t(given.inputs.size()),
+            int32_t(given.outputs.size()),
+            s.operands.data(),
+            int32_t(s.attributes.size()),
+            s.attributes.data(),
+            int32_t(given.instructions.size()),
+            s.source.instructions.data(),
+            s.source.stored.data(),
+            given.flags,
+            7};
   const pollux::Kernel* kernel = pollux::find_kernel(current_level, s.step.kernel);
   if (!kernel) {
     fail(__FILE__, __LINE__, "no kernel " + given.kernel);
@@ -289,9 +333,11 @@ PolluxStatus run(const Step& step) {
   std::vector<std::vector<uint8_t>> two;
   for (Array* a : step.outputs) two.push_back(a->memory());
   for (size_t i = 0; i < step.outputs.size(); ++i)
-    if (!before[i].empty()) std::memcpy(const_cast<uint8_t*>(step.outputs[i]->memory().data()), before[i].data(), before[i].size());
+    if (!before[i].empty())
+      std::memcpy(const_cast<uint8_t*>(step.outputs[i]->memory().data()), before[i].data(), before[i].size());
   runner(1);
-  CHECK_TEXT(std::memcmp(&status, &runner.status, sizeof status) == 0, step.kernel + ": the status depends on the threads");
+  CHECK_TEXT(std::memcmp(&status, &runner.status, sizeof status) == 0,
+             step.kernel + ": the status depends on the threads");
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     CHECK_TEXT(two[i] == step.outputs[i]->memory(), step.kernel + ": the bits depend on the threads");
     CHECK_TEXT(step.outputs[i]->intact(), step.kernel + ": wrote outside its output");
@@ -312,7 +358,8 @@ double fastest(const std::function<void()>& call, int repeats) {
   return best;
 }
 
-void compare(const char* file, int line, const Array& got, const std::vector<double>& expected, double relative, double absolute) {
+void compare(const char* file, int line, const Array& got, const std::vector<double>& expected, double relative,
+             double absolute) {
   if (int64_t(expected.size()) != got.count()) return fail(file, line, "the reference has another size");
   double worst = 0;
   int64_t where = -1;
@@ -324,8 +371,8 @@ void compare(const char* file, int line, const Array& got, const std::vector<dou
   }
   if (where >= 0) {
     char text[200];
-    std::snprintf(text, sizeof text, "element %lld is %.9g, expected %.9g: %.3g times the tolerance", static_cast<long long>(where), got.get(where),
-                  expected[size_t(where)], worst);
+    std::snprintf(text, sizeof text, "element %lld is %.9g, expected %.9g: %.3g times the tolerance",
+                  static_cast<long long>(where), got.get(where), expected[size_t(where)], worst);
     fail(file, line, text);
   }
 }
@@ -337,8 +384,10 @@ int main(int count, char** arguments) {
   using namespace check;
   std::vector<std::string> filters;
   for (int i = 1; i < count; ++i) {
-    if (std::strcmp(arguments[i], "--bench") == 0) bench_mode = true;
-    else filters.push_back(arguments[i]);
+    if (std::strcmp(arguments[i], "--bench") == 0)
+      bench_mode = true;
+    else
+      filters.push_back(arguments[i]);
   }
   int ran = 0;
   for (current_level = 0; current_level < pollux::level_count(); ++current_level) {

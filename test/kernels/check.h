@@ -24,25 +24,25 @@ struct Register {
 };
 
 /// Defines a test; it is run once per level. The name carries the family: `TEST(pool_max_of_odd_sizes) { ... }`.
-#define TEST(name)                                          \
-  static void name();                                       \
+#define TEST(name)                                           \
+  static void name();                                        \
   static const check::Register register_##name(#name, name); \
   static void name()
 
 extern int failures;
 void fail(const char* file, int line, const std::string& message);
-#define CHECK(condition)                                          \
-  do {                                                            \
+#define CHECK(condition)                                           \
+  do {                                                             \
     if (!(condition)) check::fail(__FILE__, __LINE__, #condition); \
   } while (0)
 #define CHECK_TEXT(condition, message)                            \
   do {                                                            \
-    if (!(condition)) check::fail(__FILE__, __LINE__, (message));  \
+    if (!(condition)) check::fail(__FILE__, __LINE__, (message)); \
   } while (0)
 
-int level();              ///< index of the level under test, see native/cpu/registry.h
+int level();  ///< index of the level under test, see native/cpu/registry.h
 const char* level_name();
-bool benchmarking();      ///< run with --bench: tests named bench_* run, and no others
+bool benchmarking();  ///< run with --bench: tests named bench_* run, and no others
 
 /// The same stream of numbers in every run.
 struct Random {
@@ -53,7 +53,9 @@ struct Random {
     state ^= state << 17;
     return state * 0x2545F4914F6CDD1Dull;
   }
-  double uniform(double low = -1, double high = 1) { return low + (high - low) * double(next() >> 11) / 9007199254740992.0; }
+  double uniform(double low = -1, double high = 1) {
+    return low + (high - low) * double(next() >> 11) / 9007199254740992.0;
+  }
   int64_t below(int64_t n) { return int64_t((next() >> 16) % uint64_t(n)); }
 };
 
@@ -62,9 +64,10 @@ struct Random {
 class Array {
  public:
   Array(int32_t dtype, std::vector<int64_t> shape);
-  /// `order` permutes the axes in memory (order[0] outermost), `gap` leaves room between elements, and `flipped` axes get
-  /// negative strides.
-  Array(int32_t dtype, std::vector<int64_t> shape, std::vector<int> order, int64_t gap = 1, std::vector<int> flipped = {});
+  /// `order` permutes the axes in memory (order[0] outermost), `gap` leaves room between elements, and `flipped` axes
+  /// get negative strides.
+  Array(int32_t dtype, std::vector<int64_t> shape, std::vector<int> order, int64_t gap = 1,
+        std::vector<int> flipped = {});
   /// A view: the given axes are broadcast (memory holds one element along them).
   static Array broadcast(int32_t dtype, std::vector<int64_t> shape, std::vector<int> axes);
 
@@ -86,7 +89,8 @@ class Array {
   const std::vector<uint8_t>& memory() const { return memory_; }
 
  private:
-  void build(std::vector<int64_t> strides_shape, const std::vector<int>& order, int64_t gap, const std::vector<int>& flipped);
+  void build(std::vector<int64_t> strides_shape, const std::vector<int>& order, int64_t gap,
+             const std::vector<int>& flipped);
   PolluxOperand operand_{};
   std::vector<int64_t> shape_;
   int64_t count_ = 0;
@@ -134,9 +138,10 @@ class Runner {
 /// Least time in seconds of a few calls.
 double fastest(const std::function<void()>& call, int repeats = 7);
 
-/// Compares with a reference: |got - expected| <= absolute + relative * |expected|; NaN equals NaN, infinities are equal
-/// to themselves. Reports the worst element.
-void compare(const char* file, int line, const Array& got, const std::vector<double>& expected, double relative, double absolute);
+/// Compares with a reference: |got - expected| <= absolute + relative * |expected|; NaN equals NaN, infinities are
+/// equal to themselves. Reports the worst element.
+void compare(const char* file, int line, const Array& got, const std::vector<double>& expected, double relative,
+             double absolute);
 #define COMPARE(got, expected, relative, absolute) check::compare(__FILE__, __LINE__, got, expected, relative, absolute)
 
 }  // namespace check

@@ -7,14 +7,17 @@ static void copies(Array& from, Array& to) {
   Random random;
   const int32_t dtype = from.operand().dtype;
   for (int64_t i = 0; i < from.count(); ++i)
-    from.set(i, dtype == POLLUX_BOOL ? double(random.below(2)) : dtype == POLLUX_UINT8 ? double(random.below(256)) : double(random.below(255) - 127));
+    from.set(i, dtype == POLLUX_BOOL    ? double(random.below(2))
+                : dtype == POLLUX_UINT8 ? double(random.below(256))
+                                        : double(random.below(255) - 127));
   run({"copy", {&from}, {&to}});
   COMPARE(to, from.values(), 0, 0);
 }
 
 TEST(copy_of_all_dtypes_and_layouts) {
   for (int32_t dtype = 0; dtype < POLLUX_DTYPE_COUNT; ++dtype) {
-    for (std::vector<int64_t> shape : std::vector<std::vector<int64_t>>{{0}, {1}, {}, {7}, {3, 0, 2}, {5, 7}, {33, 65}, {3, 37, 41}, {100, 1, 1000}}) {
+    for (std::vector<int64_t> shape : std::vector<std::vector<int64_t>>{
+             {0}, {1}, {}, {7}, {3, 0, 2}, {5, 7}, {33, 65}, {3, 37, 41}, {100, 1, 1000}}) {
       const int rank = int(shape.size());
       std::vector<int> reversed;
       for (int i = rank - 1; i >= 0; --i) reversed.push_back(i);
@@ -56,6 +59,6 @@ TEST(bench_copy) {
   std::memset(from.data(), 0, size_t(n * n * 4));
   std::memset(turned.data(), 0, size_t(n * n * 4));
   const double raw = fastest([&] { std::memcpy(to.data(), from.data(), size_t(n * n * 4)); });
-  std::printf("memcpy %.1f GB/s, copy %.1f, transposing %.1f\n", bytes / raw / 1e9, bytes / fastest([&] { plain(); }) / 1e9,
-              bytes / fastest([&] { transposing(); }) / 1e9);
+  std::printf("memcpy %.1f GB/s, copy %.1f, transposing %.1f\n", bytes / raw / 1e9,
+              bytes / fastest([&] { plain(); }) / 1e9, bytes / fastest([&] { transposing(); }) / 1e9);
 }

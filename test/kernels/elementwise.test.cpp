@@ -1,24 +1,14 @@
-// Elementwise programs against the C library in double precision, over layouts, tiles and dtypes.
+// Elementwise programs against the C library in double precision, for every instruction and dtype.
 #include <cfloat>
 #include <cstdlib>
 #include <limits>
 
-#include "check.h"
+#include "program.h"
 
 using namespace check;
 
 static const double infinity = std::numeric_limits<double>::infinity();
 static const double nan_value = std::numeric_limits<double>::quiet_NaN();
-
-static PolluxInstruction instruction(const char* op, int32_t dtype, std::vector<int32_t> sources, double immediate = 0) {
-  PolluxInstruction made = {op, dtype, int32_t(sources.size()), {-1, -1, -1}, immediate};
-  for (size_t i = 0; i < sources.size(); ++i) made.source[i] = sources[i];
-  return made;
-}
-
-static void program(std::vector<Array*> inputs, std::vector<Array*> outputs, std::vector<PolluxInstruction> instructions, std::vector<int32_t> stored) {
-  run({"elementwise", inputs, outputs, {}, instructions, stored});
-}
 
 // ---- accuracy of the functions -----------------------------------------------------------------------------------
 
@@ -29,11 +19,21 @@ struct Function {
   double absolute = 0;  // where the function is a product with a denormal
 };
 
-static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-static double gelu(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }
-static double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
-static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
-static double softplus(double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); }
+static double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+static double gelu(double x) {
+  return 0.5 * x * std::erfc(-x * M_SQRT1_2);
+}
+static double gelu_tanh(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+static double sign(double x) {
+  return x > 0 ? 1 : x < 0 ? -1 : x;
+}
+static double softplus(double x) {
+  return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x)));
+}
 
 static const Function functions[] = {
     {"neg", [](double x) { return -x; }, 0},
@@ -63,8 +63,9 @@ static const Function functions[] = {
 
 // Numbers of every magnitude, the special ones, and dense stretches where functions change.
 static std::vector<float> probes() {
-  std::vector<float> list = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, -0.5f, 2.5f, -1.5f, INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX, FLT_MIN, -FLT_MIN, 1e-45f, -1e-45f,
-                             88.7f, 88.73f, -87.5f, -103.9f, -104.5f, -17.9f, 9.1f, 3.92f, 1e30f};
+  std::vector<float> list = {0.0f,      -0.0f,  1.0f,    -1.0f,    0.5f,    -0.5f,    2.5f,   -1.5f,   INFINITY,
+                             -INFINITY, NAN,    FLT_MAX, -FLT_MAX, FLT_MIN, -FLT_MIN, 1e-45f, -1e-45f, 88.7f,
+                             88.73f,    -87.5f, -103.9f, -104.5f,  -17.9f,  9.1f,     3.92f,  1e30f};
   Random random;
   for (int i = 0; i < 20000; ++i) {
     const uint32_t bits = uint32_t(random.next() >> 32);
@@ -96,9 +97,12 @@ TEST(elementwise_accuracy_of_functions) {
       const double exact = function.reference(list[i]);
       const double got = y.get(int64_t(i)), rounded = double(float(exact));
       double error = std::fmax(0, std::fabs(got - exact) - function.absolute) / ulp_of(exact);
-      if (got == rounded || (std::isnan(got) && std::isnan(exact))) error = 0;
-      else if (std::isnan(got) || std::isnan(exact)) error = infinity;
-      else if (std::isinf(got) && std::fabs(exact) > 3.4e38) error = 0;
+      if (got == rounded || (std::isnan(got) && std::isnan(exact)))
+        error = 0;
+      else if (std::isnan(got) || std::isnan(exact))
+        error = infinity;
+      else if (std::isinf(got) && std::fabs(exact) > 3.4e38)
+        error = 0;
       if (error > worst) worst = error, where = list[i];
     }
     if (std::getenv("POLLUX_SHOW_ULPS")) std::printf("%-10s %.2f ulp at %g\n", function.op, worst, double(where));
@@ -125,16 +129,29 @@ static double remainder_of(double a, double b) {
   const double r = std::fmod(a, b);
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
-static double larger(double a, double b) { return std::isnan(a) || std::isnan(b) ? nan_value : std::fmax(a, b); }
-static double smaller(double a, double b) { return std::isnan(a) || std::isnan(b) ? nan_value : std::fmin(a, b); }
+static double larger(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? nan_value : std::fmax(a, b);
+}
+static double smaller(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? nan_value : std::fmin(a, b);
+}
 
 TEST(elementwise_binary_of_floats) {
-  struct { const char* op; double (*reference)(double, double); double relative; } list[] = {
-      {"add", [](double a, double b) { return double(float(a) + float(b)); }, 0}, {"sub", [](double a, double b) { return double(float(a) - float(b)); }, 0},
-      {"mul", [](double a, double b) { return double(float(a) * float(b)); }, 0}, {"div", [](double a, double b) { return double(float(a) / float(b)); }, 0},
-      {"pow", [](double a, double b) { return double(float(std::pow(a, b))); }, 1.3e-7}, {"maximum", larger, 0}, {"minimum", smaller, 0},
-      {"remainder", remainder_of, 1.2e-7}, {"atan2", [](double a, double b) { return std::atan2(a, b); }, 1.3e-7}};
-  const std::vector<double> special = {0, -0.0, 1, -1, 2, -3, 0.5, 7.25, -7.25, infinity, -infinity, nan_value, 1e-40, 3e38};
+  struct {
+    const char* op;
+    double (*reference)(double, double);
+    double relative;
+  } list[] = {{"add", [](double a, double b) { return double(float(a) + float(b)); }, 0},
+              {"sub", [](double a, double b) { return double(float(a) - float(b)); }, 0},
+              {"mul", [](double a, double b) { return double(float(a) * float(b)); }, 0},
+              {"div", [](double a, double b) { return double(float(a) / float(b)); }, 0},
+              {"pow", [](double a, double b) { return double(float(std::pow(a, b))); }, 1.3e-7},
+              {"maximum", larger, 0},
+              {"minimum", smaller, 0},
+              {"remainder", remainder_of, 1.2e-7},
+              {"atan2", [](double a, double b) { return std::atan2(a, b); }, 1.3e-7}};
+  const std::vector<double> special = {0,    -0.0,  1,        -1,        2,         -3,    0.5,
+                                       7.25, -7.25, infinity, -infinity, nan_value, 1e-40, 3e38};
   const int64_t n = int64_t(special.size());
   Array a(POLLUX_FLOAT32, {n, n}), b(POLLUX_FLOAT32, {n, n}), y(POLLUX_FLOAT32, {n, n});
   a.fill([&](int64_t i) { return special[size_t(i / n)]; });
@@ -154,11 +171,13 @@ static void integers(int32_t dtype) {
   const std::vector<T> special = {0, 1, -1, 2, -2, 3, 7, -7, 10, 100, low, T(low + 1), high, 5};
   const int64_t n = int64_t(special.size());
   Array a(dtype, {n, n}), b(dtype, {n, n}), y(dtype, {n, n}), flag(POLLUX_BOOL, {n, n});
-  for (int64_t i = 0; i < n * n; ++i) a.set_integer(i, special[size_t(i / n)]), b.set_integer(i, special[size_t(i % n)]);
+  for (int64_t i = 0; i < n * n; ++i)
+    a.set_integer(i, special[size_t(i / n)]), b.set_integer(i, special[size_t(i % n)]);
   const auto check = [&](const char* op, auto reference) {
     program({&a, &b}, {&y}, {instruction(op, dtype, {0, 1})}, {2});
     int64_t wrong = 0;
-    for (int64_t i = 0; i < n * n; ++i) wrong += y.get_integer(i) != int64_t(T(reference(Wide(a.get_integer(i)), Wide(b.get_integer(i)))));
+    for (int64_t i = 0; i < n * n; ++i)
+      wrong += y.get_integer(i) != int64_t(T(reference(Wide(a.get_integer(i)), Wide(b.get_integer(i)))));
     CHECK_TEXT(wrong == 0, op);
   };
   check("add", [](Wide p, Wide q) { return p + q; });
@@ -171,7 +190,8 @@ static void integers(int32_t dtype) {
   check("pow", [](Wide p, Wide q) -> Wide {
     if (q < 0) return p == 1 ? 1 : p == -1 ? (q % 2 ? -1 : 1) : 0;
     T r = 1;
-    for (T e = T(q), f = T(p); e; e = T(e >> 1), f = T(Wide(f) * f)) if (e & 1) r = T(Wide(r) * f);
+    for (T e = T(q), f = T(p); e; e = T(e >> 1), f = T(Wide(f) * f))
+      if (e & 1) r = T(Wide(r) * f);
     return r;
   });
   const auto compared = [&](const char* op, auto reference) {
@@ -200,13 +220,18 @@ static void integers(int32_t dtype) {
   unary("floor", [](Wide p) { return p; });
 }
 
-TEST(elementwise_of_int32) { integers<int32_t>(POLLUX_INT32); }
-TEST(elementwise_of_int64) { integers<int64_t>(POLLUX_INT64); }
+TEST(elementwise_of_int32) {
+  integers<int32_t>(POLLUX_INT32);
+}
+TEST(elementwise_of_int64) {
+  integers<int64_t>(POLLUX_INT64);
+}
 
 TEST(elementwise_comparisons_and_logic) {
   const std::vector<double> special = {0, -0.0, 1, -1, infinity, -infinity, nan_value};
   const int64_t n = int64_t(special.size());
-  Array a(POLLUX_FLOAT32, {n, n}), b(POLLUX_FLOAT32, {n, n}), y(POLLUX_BOOL, {n, n}), p(POLLUX_BOOL, {n, n}), q(POLLUX_BOOL, {n, n});
+  Array a(POLLUX_FLOAT32, {n, n}), b(POLLUX_FLOAT32, {n, n}), y(POLLUX_BOOL, {n, n}), p(POLLUX_BOOL, {n, n}),
+      q(POLLUX_BOOL, {n, n});
   a.fill([&](int64_t i) { return special[size_t(i / n)]; });
   b.fill([&](int64_t i) { return special[size_t(i % n)]; });
   p.fill([](int64_t i) { return double(i % 2); });
@@ -237,7 +262,8 @@ TEST(elementwise_comparisons_and_logic) {
 // ---- casts and where ---------------------------------------------------------------------------------------------
 
 static double cast_to(int32_t dtype, double x, bool from_float) {
-  static const double low[] = {0, 0, 0, -128, 0, -2147483648.0, -9223372036854775808.0, 0}, high[] = {0, 0, 0, 127, 255, 2147483647.0, 9223372036854775807.0, 0};
+  static const double low[] = {0, 0, 0, -128, 0, -2147483648.0, -9223372036854775808.0, 0},
+                      high[] = {0, 0, 0, 127, 255, 2147483647.0, 9223372036854775807.0, 0};
   if (dtype == POLLUX_BOOL) return x != 0;
   if (dtype == POLLUX_FLOAT32) return double(float(x));
   if (dtype == POLLUX_BFLOAT16 || dtype == POLLUX_FLOAT16) {
@@ -247,13 +273,21 @@ static double cast_to(int32_t dtype, double x, bool from_float) {
   }
   if (from_float) return std::isnan(x) ? 0 : std::fmin(std::fmax(std::trunc(x), low[dtype]), high[dtype]);
   const int64_t whole = int64_t(x);
-  return dtype == POLLUX_INT8 ? int8_t(whole) : dtype == POLLUX_UINT8 ? uint8_t(whole) : dtype == POLLUX_INT32 ? int32_t(whole) : double(whole);
+  return dtype == POLLUX_INT8    ? int8_t(whole)
+         : dtype == POLLUX_UINT8 ? uint8_t(whole)
+         : dtype == POLLUX_INT32 ? int32_t(whole)
+                                 : double(whole);
 }
 
 TEST(elementwise_cast_between_all_dtypes) {
-  const std::vector<double> floats = {0, -0.0, 1, -1, 0.5, -0.75, 1.999, 127.5, 128, -128.9, -129, 255.5, 256, 300, -1e9, 1e9, 2147483648.0, -2147483648.0, 4e18, 1e19,
-                                      -1e19, 65504, 65519, 65520, 1e-7, 6e-8, 2.9e-8, 1.00048828125, 1.00390625, 3.4e38, infinity, -infinity, nan_value, 1e-40};
-  const std::vector<double> wholes = {0, 1, -1, 5, 127, 128, -128, -129, 255, 256, 300, 70000, -70000, 16777217, 2147483647, -2147483648.0, 5000000000.0, -5000000000.0};
+  const std::vector<double> floats = {
+      0,        -0.0,      1,         -1,    0.5,  -0.75, 1.999,        127.5,         128,        -128.9,
+      -129,     255.5,     256,       300,   -1e9, 1e9,   2147483648.0, -2147483648.0, 4e18,       1e19,
+      -1e19,    65504,     65519,     65520, 1e-7, 6e-8,  2.9e-8,       1.00048828125, 1.00390625, 3.4e38,
+      infinity, -infinity, nan_value, 1e-40};
+  const std::vector<double> wholes = {
+      0,   1,   -1,    5,      127,      128,        -128,          -129,         255,
+      256, 300, 70000, -70000, 16777217, 2147483647, -2147483648.0, 5000000000.0, -5000000000.0};
   for (int32_t from = 0; from < POLLUX_DTYPE_COUNT; ++from) {
     const bool is_float = from <= POLLUX_FLOAT16;
     const auto& list = is_float ? floats : wholes;
@@ -261,8 +295,10 @@ TEST(elementwise_cast_between_all_dtypes) {
     Array x(from, {n});
     for (int64_t i = 0; i < n; ++i) {
       const double value = list[size_t(i) % list.size()];
-      if (from == POLLUX_INT32) x.set_integer(i, int32_t(int64_t(value)));
-      else x.set(i, value);
+      if (from == POLLUX_INT32)
+        x.set_integer(i, int32_t(int64_t(value)));
+      else
+        x.set(i, value);
     }
     for (int32_t to = 0; to < POLLUX_DTYPE_COUNT; ++to) {
       Array y(to, {n});
@@ -300,131 +336,4 @@ TEST(elementwise_where_of_all_dtypes) {
     for (int64_t i = 0; i < y.count(); ++i) expected.push_back(c.get(i) != 0 ? a.get(i) : b.get(i));
     COMPARE(y, expected, 0, 0);
   }
-}
-
-// ---- layouts -----------------------------------------------------------------------------------------------------
-
-TEST(elementwise_over_layouts) {
-  const std::vector<std::vector<int64_t>> shapes = {{}, {0}, {1}, {7}, {2, 0, 3}, {5, 3}, {130, 10}, {3, 1031}, {2, 3, 5, 7}, {17, 33, 9}, {4096, 1}, {3, 2500}};
-  for (const auto& shape : shapes) {
-    const int rank = int(shape.size());
-    std::vector<int> reversed, all, last, first;
-    for (int i = 0; i < rank; ++i) reversed.push_back(rank - 1 - i), all.push_back(i);
-    if (rank) last = {rank - 1}, first = {0};
-    std::vector<Array> inputs = {Array(POLLUX_FLOAT32, shape), Array(POLLUX_FLOAT32, shape, reversed), Array(POLLUX_FLOAT32, shape, {}, 3),
-                                 Array(POLLUX_FLOAT32, shape, {}, 1, last), Array(POLLUX_FLOAT32, shape, reversed, 2, all), Array::broadcast(POLLUX_FLOAT32, shape, first),
-                                 Array::broadcast(POLLUX_FLOAT32, shape, last), Array::broadcast(POLLUX_FLOAT32, shape, all)};
-    std::vector<Array> outputs = {Array(POLLUX_FLOAT32, shape), Array(POLLUX_FLOAT32, shape, reversed), Array(POLLUX_FLOAT32, shape, {}, 2, last)};
-    Random random;
-    for (Array& a : inputs) a.randomize(random);
-    for (Array& a : inputs) {
-      for (Array& b : inputs) {
-        for (Array& y : outputs) {
-          program({&a, &b}, {&y}, {instruction("sub", POLLUX_FLOAT32, {0, 1}), instruction("mul", POLLUX_FLOAT32, {2, 0})}, {3});
-          std::vector<double> expected;
-          for (int64_t i = 0; i < y.count(); ++i) expected.push_back(double((float(a.get(i)) - float(b.get(i))) * float(a.get(i))));
-          COMPARE(y, expected, 0, 0);
-        }
-      }
-    }
-  }
-}
-
-TEST(elementwise_with_several_outputs_and_constants) {
-  const int64_t n = 5003;
-  Random random;
-  Array x(POLLUX_FLOAT32, {n}), b = Array::broadcast(POLLUX_FLOAT32, {n}, {0});
-  x.randomize(random);
-  b.set(0, 0.25);
-  Array sum(POLLUX_FLOAT32, {n}), positive(POLLUX_BOOL, {n}), whole(POLLUX_INT64, {n}), same(POLLUX_FLOAT32, {n}), filled(POLLUX_FLOAT16, {n});
-  program({&x, &b}, {&sum, &positive, &whole, &same, &filled},
-          {instruction("add", POLLUX_FLOAT32, {0, 1}), instruction("constant", POLLUX_FLOAT32, {}, 100), instruction("mul", POLLUX_FLOAT32, {2, 3}),
-           instruction("constant", POLLUX_FLOAT32, {}, -infinity), instruction("greater", POLLUX_BOOL, {2, 5}), instruction("cast", POLLUX_INT64, {4}),
-           instruction("constant", POLLUX_FLOAT16, {}, 1.5)},
-          {2, 6, 7, 0, 8});
-  std::vector<double> s, p, w, f;
-  for (int64_t i = 0; i < n; ++i) {
-    const float v = float(x.get(i)) + 0.25f;
-    s.push_back(double(v)), p.push_back(1), w.push_back(double(int64_t(v * 100.0f))), f.push_back(1.5);
-  }
-  COMPARE(sum, s, 0, 0);
-  COMPARE(positive, p, 0, 0);
-  COMPARE(whole, w, 0, 0);
-  COMPARE(same, x.values(), 0, 0);
-  COMPARE(filled, f, 0, 0);
-}
-
-TEST(elementwise_in_place) {
-  const int64_t n = 70001;
-  Random random;
-  Array x(POLLUX_FLOAT32, {n}), other(POLLUX_FLOAT32, {n}), difference(POLLUX_FLOAT32, {n});
-  x.randomize(random);
-  other.randomize(random);
-  const std::vector<double> a = x.values(), b = other.values();
-  // The first output lies over x, which the second value reads again.
-  program({&x, &other}, {&x, &difference}, {instruction("add", POLLUX_FLOAT32, {0, 1}), instruction("sub", POLLUX_FLOAT32, {0, 1})}, {2, 3});
-  std::vector<double> sum, rest;
-  for (int64_t i = 0; i < n; ++i) sum.push_back(double(float(a[size_t(i)]) + float(b[size_t(i)]))), rest.push_back(double(float(a[size_t(i)]) - float(b[size_t(i)])));
-  COMPARE(x, sum, 0, 0);
-  COMPARE(difference, rest, 0, 0);
-  // Two values change places.
-  const std::vector<double> before = x.values();
-  program({&x, &difference}, {&x, &difference}, {}, {1, 0});
-  COMPARE(x, rest, 0, 0);
-  COMPARE(difference, before, 0, 0);
-  // Every function over its own input.
-  for (const char* op : {"neg", "exp", "sin", "relu", "square"}) {
-    Array y(POLLUX_FLOAT32, {n});
-    program({&other}, {&y}, {instruction(op, POLLUX_FLOAT32, {0})}, {1});
-    const std::vector<double> expected = y.values();
-    program({&other}, {&other}, {instruction(op, POLLUX_FLOAT32, {0})}, {1});
-    COMPARE(other, expected, 0, 0);
-    other.randomize(random);
-  }
-}
-
-// More values alive at once than the stack holds registers for: the tiles then lie in scratch.
-TEST(elementwise_with_many_live_values) {
-  const int64_t n = 9001;
-  const int count = 40;
-  Random random;
-  Array x(POLLUX_FLOAT32, {n}), y(POLLUX_FLOAT32, {n});
-  x.randomize(random);
-  std::vector<PolluxInstruction> list;
-  for (int i = 0; i < count; ++i) list.push_back(instruction("add", POLLUX_FLOAT32, {0, i}));
-  int32_t total = 1;
-  for (int i = 1; i < count; ++i) {
-    list.push_back(instruction("maximum", POLLUX_FLOAT32, {total, int32_t(1 + (i * 7) % count)}));
-    total = int32_t(list.size());
-  }
-  program({&x}, {&y}, list, {total});
-  std::vector<double> expected;
-  for (int64_t i = 0; i < n; ++i) {
-    std::vector<float> values = {float(x.get(i))};
-    for (int k = 0; k < count; ++k) values.push_back(values[0] + values[size_t(k)]);
-    float best = values[1];
-    for (int k = 1; k < count; ++k) best = std::max(best, values[size_t(1 + (k * 7) % count)]);
-    expected.push_back(double(best));
-  }
-  COMPARE(y, expected, 0, 0);
-}
-
-// ---- speed -------------------------------------------------------------------------------------------------------
-
-TEST(bench_elementwise) {
-  const int64_t n = 16 << 20;
-  Array a(POLLUX_FLOAT32, {n}), b(POLLUX_FLOAT32, {n}), y(POLLUX_FLOAT32, {n});
-  Array x(POLLUX_FLOAT32, {n / 512, 512}), bias = Array::broadcast(POLLUX_FLOAT32, {n / 512, 512}, {0}), mean = Array::broadcast(POLLUX_FLOAT32, {n / 512, 512}, {1}), z(POLLUX_FLOAT32, {n / 512, 512});
-  Array narrow = Array::broadcast(POLLUX_FLOAT32, {n / 32, 32}, {0}), channels(POLLUX_FLOAT32, {n / 32, 32}), result(POLLUX_FLOAT32, {n / 32, 32});
-  for (Array* p : {&a, &b, &y, &x, &z, &channels, &result}) std::memset(p->data(), 0, size_t(n) * 4);
-  const int F = POLLUX_FLOAT32;
-  Runner chain({"elementwise", {&a, &b}, {&y}, {}, {instruction("add", F, {0, 1}), instruction("mul", F, {2, 0}), instruction("relu", F, {3})}, {4}});
-  Runner exps({"elementwise", {&a}, {&y}, {}, {instruction("exp", F, {0})}, {1}});
-  Runner tanhs({"elementwise", {&a}, {&y}, {}, {instruction("tanh", F, {0})}, {1}});
-  Runner normal({"elementwise", {&x, &mean, &bias}, {&z}, {}, {instruction("sub", F, {0, 1}), instruction("mul", F, {3, 2})}, {4}});
-  Runner biased({"elementwise", {&channels, &narrow}, {&result}, {}, {instruction("add", F, {0, 1}), instruction("relu", F, {2})}, {3}});
-  const double copied = fastest([&] { std::memcpy(y.data(), a.data(), size_t(n) * 4); });
-  const double chained = fastest([&] { chain(); }), exped = fastest([&] { exps(); }), tanhed = fastest([&] { tanhs(); }), normed = fastest([&] { normal(); }), biasing = fastest([&] { biased(); });
-  std::printf("GB/s of 64 MiB arrays: memcpy %.1f; a * (a + b) relu %.1f; exp %.1f; tanh %.1f; rows - mean * scale %.1f; + bias[32] relu %.1f\n", 8.0 * double(n) / copied / 1e9,
-              12.0 * double(n) / chained / 1e9, 8.0 * double(n) / exped / 1e9, 8.0 * double(n) / tanhed / 1e9, 8.0 * double(n) / normed / 1e9, 8.0 * double(n) / biasing / 1e9);
 }

@@ -6,7 +6,8 @@
 
 using namespace check;
 
-static const std::vector<int32_t> every = {POLLUX_FLOAT32, POLLUX_BFLOAT16, POLLUX_FLOAT16, POLLUX_INT8, POLLUX_UINT8, POLLUX_INT32, POLLUX_INT64, POLLUX_BOOL};
+static const std::vector<int32_t> every = {POLLUX_FLOAT32, POLLUX_BFLOAT16, POLLUX_FLOAT16, POLLUX_INT8,
+                                           POLLUX_UINT8,   POLLUX_INT32,    POLLUX_INT64,   POLLUX_BOOL};
 
 static int64_t product(const std::vector<int64_t>& shape, size_t from, size_t to) {
   int64_t count = 1;
@@ -24,7 +25,9 @@ struct Shape {
   size_t axis;
 };
 
-static const std::vector<Shape> shapes = {{{7}, {5}, 0}, {{7}, {}, 0}, {{5, 3}, {2, 4}, 0}, {{5, 3}, {9}, 1}, {{4, 6, 5}, {3, 1}, 1}, {{0, 3}, {0}, 0}, {{3, 5, 0}, {2}, 1}, {{300, 64}, {777}, 0}, {{2, 50, 130}, {600}, 1}, {{40000}, {70000}, 0}};
+static const std::vector<Shape> shapes = {
+    {{7}, {5}, 0},    {{7}, {}, 0},        {{5, 3}, {2, 4}, 0},   {{5, 3}, {9}, 1},         {{4, 6, 5}, {3, 1}, 1},
+    {{0, 3}, {0}, 0}, {{3, 5, 0}, {2}, 1}, {{300, 64}, {777}, 0}, {{2, 50, 130}, {600}, 1}, {{40000}, {70000}, 0}};
 
 static std::vector<int64_t> gathered(const Shape& s) {
   std::vector<int64_t> shape(s.x.begin(), s.x.begin() + long(s.axis));
@@ -34,7 +37,8 @@ static std::vector<int64_t> gathered(const Shape& s) {
 }
 
 static void draw_indices(Array& indices, int64_t size, Random& random) {
-  for (int64_t i = 0; i < indices.count(); ++i) indices.set_integer(i, random.below(2 * size) - size);  // negative ones count from the end
+  for (int64_t i = 0; i < indices.count(); ++i)
+    indices.set_integer(i, random.below(2 * size) - size);  // negative ones count from the end
 }
 
 TEST(gather_of_all_dtypes) {
@@ -106,13 +110,22 @@ TEST(scatter_add_sums_in_order) {
 
 TEST(take_and_scatter_along) {
   Random random;
-  for (const auto& [shape, count, axis] : std::vector<std::tuple<std::vector<int64_t>, int64_t, size_t>>{{{5}, 3, 0}, {{4, 7}, 7, 1}, {{4, 7}, 1, 1}, {{6, 3, 50}, 9, 0}, {{3, 100, 70}, 60, 1}, {{2, 0}, 0, 1}, {{500, 10}, 1, 1}}) {
+  for (const auto& [shape, count, axis] :
+       std::vector<std::tuple<std::vector<int64_t>, int64_t, size_t>>{{{5}, 3, 0},
+                                                                      {{4, 7}, 7, 1},
+                                                                      {{4, 7}, 1, 1},
+                                                                      {{6, 3, 50}, 9, 0},
+                                                                      {{3, 100, 70}, 60, 1},
+                                                                      {{2, 0}, 0, 1},
+                                                                      {{500, 10}, 1, 1}}) {
     std::vector<int64_t> paired = shape;
     paired[axis] = count;
     const int64_t size = shape[axis], inner = product(shape, axis + 1, shape.size());
     Array indices(POLLUX_INT32, paired);
     draw_indices(indices, size, random);
-    const auto source = [&](int64_t e) { return (e / inner / count * size + (indices.get_integer(e) + size) % size) * inner + e % inner; };
+    const auto source = [&](int64_t e) {
+      return (e / inner / count * size + (indices.get_integer(e) + size) % size) * inner + e % inner;
+    };
     for (int32_t dtype : every) {
       Array x(dtype, shape), y(dtype, paired);
       number(x);
@@ -136,7 +149,8 @@ TEST(take_and_scatter_along) {
 // ---- windows -----------------------------------------------------------------------------------------------------
 
 // The row-major index in `around` of element e of a window of `shape` that begins at `start`.
-static int64_t inside(int64_t e, const std::vector<int64_t>& shape, const std::vector<int64_t>& start, const std::vector<int64_t>& around) {
+static int64_t inside(int64_t e, const std::vector<int64_t>& shape, const std::vector<int64_t>& start,
+                      const std::vector<int64_t>& around) {
   int64_t index = 0, scale = 1;
   for (int axis = int(shape.size()) - 1; axis >= 0; --axis) {
     index += (e % shape[size_t(axis)] + start[size_t(axis)]) * scale;
@@ -148,7 +162,8 @@ static int64_t inside(int64_t e, const std::vector<int64_t>& shape, const std::v
 
 TEST(window_pad_concat_and_slices) {
   for (int32_t dtype : every) {
-    for (const auto& shape : std::vector<std::vector<int64_t>>{{}, {5}, {0}, {3, 4}, {2, 3, 5}, {60, 7, 200}, {3, 0, 2}}) {
+    for (const auto& shape :
+         std::vector<std::vector<int64_t>>{{}, {5}, {0}, {3, 4}, {2, 3, 5}, {60, 7, 200}, {3, 0, 2}}) {
       const int rank = int(shape.size());
       std::vector<int> reversed;
       for (int i = rank - 1; i >= 0; --i) reversed.push_back(i);
@@ -217,7 +232,8 @@ TEST(source_constant_and_iota) {
       for (size_t axis = 0; axis < shape.size(); ++axis) {
         run({"iota", {}, {&y}, {{"axis", double(axis)}}});
         std::vector<double> expected;
-        for (int64_t e = 0; e < y.count(); ++e) expected.push_back(double(e / product(shape, axis + 1, shape.size()) % shape[axis]));
+        for (int64_t e = 0; e < y.count(); ++e)
+          expected.push_back(double(e / product(shape, axis + 1, shape.size()) % shape[axis]));
         COMPARE(y, expected, 0, 0);
       }
     }

@@ -6,7 +6,8 @@
 using namespace check;
 
 // Calls visit(output, input) for each pair of row-major indices that belong together.
-static void each(const std::vector<int64_t>& shape, const std::vector<int>& axes, const std::function<void(int64_t, int64_t)>& visit) {
+static void each(const std::vector<int64_t>& shape, const std::vector<int>& axes,
+                 const std::function<void(int64_t, int64_t)>& visit) {
   int64_t count = 1;
   for (int64_t d : shape) count *= d;
   for (int64_t i = 0; i < count; ++i) {
@@ -27,13 +28,16 @@ static std::vector<int64_t> kept_shape(const std::vector<int64_t>& shape, const 
   for (size_t i = 0; i < shape.size(); ++i) {
     bool reduced = false;
     for (int a : axes) reduced |= a == int(i);
-    if (!reduced) left.push_back(shape[i]);
-    else if (keep) left.push_back(1);
+    if (!reduced)
+      left.push_back(shape[i]);
+    else if (keep)
+      left.push_back(1);
   }
   return left;
 }
 
-static void reduces(const char* op, Array& x, const std::vector<int>& axes, double tolerance, double neutral, double (*combine)(double, double), bool keep = false) {
+static void reduces(const char* op, Array& x, const std::vector<int>& axes, double tolerance, double neutral,
+                    double (*combine)(double, double), bool keep = false) {
   Array y(x.operand().dtype, kept_shape(x.shape(), axes, keep));
   run({op, {&x}, {&y}, {{"axes", std::vector<double>(axes.begin(), axes.end())}, {"keepDims", double(keep)}}});
   std::vector<double> expected(size_t(y.count()), neutral), size(size_t(y.count()), 0);
@@ -46,19 +50,38 @@ static void reduces(const char* op, Array& x, const std::vector<int>& axes, doub
   COMPARE(y, expected, tolerance, tolerance * largest);
 }
 
-static double add(double a, double b) { return a + b; }
-static double mul(double a, double b) { return a * b; }
-static double larger(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
-static double smaller(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
+static double add(double a, double b) {
+  return a + b;
+}
+static double mul(double a, double b) {
+  return a * b;
+}
+static double larger(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
+}
+static double smaller(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
+}
 
 struct Case {
   std::vector<int64_t> shape;
   std::vector<std::vector<int>> axes;
 };
 
-static const std::vector<Case> cases = {{{}, {{}}}, {{7}, {{0}, {}}}, {{0}, {{0}}}, {{3, 0}, {{0}, {1}, {0, 1}}}, {{1, 5}, {{0}, {1}}}, {{130, 10}, {{0}, {1}, {0, 1}}}, {{5, 3001}, {{0}, {1}, {0, 1}}},
-                                        {{40000, 3}, {{0}, {1}}}, {{3, 70001}, {{1}, {0, 1}}}, {{6, 7, 33}, {{0}, {1}, {2}, {0, 2}, {1, 2}, {0, 1}, {0, 1, 2}}}, {{1031, 130}, {{0}, {1}}},
-                                        {{2, 3, 600, 5}, {{0, 2}, {1, 3}, {2}, {3}}}, {{20000, 32}, {{0}}}, {{3, 1300, 70}, {{1}, {0, 1}}}};
+static const std::vector<Case> cases = {{{}, {{}}},
+                                        {{7}, {{0}, {}}},
+                                        {{0}, {{0}}},
+                                        {{3, 0}, {{0}, {1}, {0, 1}}},
+                                        {{1, 5}, {{0}, {1}}},
+                                        {{130, 10}, {{0}, {1}, {0, 1}}},
+                                        {{5, 3001}, {{0}, {1}, {0, 1}}},
+                                        {{40000, 3}, {{0}, {1}}},
+                                        {{3, 70001}, {{1}, {0, 1}}},
+                                        {{6, 7, 33}, {{0}, {1}, {2}, {0, 2}, {1, 2}, {0, 1}, {0, 1, 2}}},
+                                        {{1031, 130}, {{0}, {1}}},
+                                        {{2, 3, 600, 5}, {{0, 2}, {1, 3}, {2}, {3}}},
+                                        {{20000, 32}, {{0}}},
+                                        {{3, 1300, 70}, {{1}, {0, 1}}}};
 
 TEST(reduce_float_over_layouts) {
   const double low = -std::numeric_limits<double>::infinity();
@@ -66,8 +89,11 @@ TEST(reduce_float_over_layouts) {
     const int rank = int(c.shape.size());
     std::vector<int> reversed;
     for (int i = rank - 1; i >= 0; --i) reversed.push_back(i);
-    std::vector<Array> inputs = {Array(POLLUX_FLOAT32, c.shape), Array(POLLUX_FLOAT32, c.shape, reversed), Array(POLLUX_FLOAT32, c.shape, {}, 2)};
-    if (rank) inputs.push_back(Array(POLLUX_FLOAT32, c.shape, {}, 1, {rank - 1})), inputs.push_back(Array::broadcast(POLLUX_FLOAT32, c.shape, {0}));
+    std::vector<Array> inputs = {Array(POLLUX_FLOAT32, c.shape), Array(POLLUX_FLOAT32, c.shape, reversed),
+                                 Array(POLLUX_FLOAT32, c.shape, {}, 2)};
+    if (rank)
+      inputs.push_back(Array(POLLUX_FLOAT32, c.shape, {}, 1, {rank - 1})),
+          inputs.push_back(Array::broadcast(POLLUX_FLOAT32, c.shape, {0}));
     Random random;
     for (Array& x : inputs) {
       x.randomize(random, -1, 2);
@@ -132,7 +158,8 @@ TEST(reduce_propagates_nan) {
 // The error of a sum of many like terms must not grow with their number.
 TEST(reduce_sum_keeps_accuracy) {
   for (int axis : {0, 1}) {
-    Array x(POLLUX_FLOAT32, axis ? std::vector<int64_t>{2, 3000000} : std::vector<int64_t>{3000000, 2}), y(POLLUX_FLOAT32, {2});
+    Array x(POLLUX_FLOAT32, axis ? std::vector<int64_t>{2, 3000000} : std::vector<int64_t>{3000000, 2}),
+        y(POLLUX_FLOAT32, {2});
     x.fill([](int64_t) { return 0.1; });
     run({"sum", {&x}, {&y}, {{"axes", std::vector<double>{double(axis)}}}});
     COMPARE(y, (std::vector<double>{300000.00447, 300000.00447}), 1e-6, 0);
@@ -142,7 +169,8 @@ TEST(reduce_sum_keeps_accuracy) {
 TEST(reduce_argmax_over_layouts) {
   Random random;
   for (int32_t dtype : {POLLUX_FLOAT32, POLLUX_INT32, POLLUX_INT64}) {
-    for (const auto& shape : std::vector<std::vector<int64_t>>{{1}, {10}, {130, 10}, {7, 33, 5}, {3, 700}, {600, 1, 3}}) {
+    for (const auto& shape :
+         std::vector<std::vector<int64_t>>{{1}, {10}, {130, 10}, {7, 33, 5}, {3, 700}, {600, 1, 3}}) {
       const int rank = int(shape.size());
       std::vector<int> reversed;
       for (int i = rank - 1; i >= 0; --i) reversed.push_back(i);
@@ -171,14 +199,20 @@ TEST(reduce_argmax_over_layouts) {
 
 TEST(bench_reduce_sum) {
   const int64_t n = 4096;
-  Array x(POLLUX_FLOAT32, {n, n}), rows(POLLUX_FLOAT32, {n}), columns(POLLUX_FLOAT32, {n}), all(POLLUX_FLOAT32, {}), narrow(POLLUX_FLOAT32, {n * n / 32, 32}), bias(POLLUX_FLOAT32, {32});
+  Array x(POLLUX_FLOAT32, {n, n}), rows(POLLUX_FLOAT32, {n}), columns(POLLUX_FLOAT32, {n}), all(POLLUX_FLOAT32, {}),
+      narrow(POLLUX_FLOAT32, {n * n / 32, 32}), bias(POLLUX_FLOAT32, {32});
   std::memset(x.data(), 0, size_t(n * n * 4));
   std::memset(narrow.data(), 0, size_t(n * n * 4));
   Array copy(POLLUX_FLOAT32, {n, n});
-  Runner a({"sum", {&x}, {&rows}, {{"axes", std::vector<double>{1}}}}), b({"sum", {&x}, {&columns}, {{"axes", std::vector<double>{0}}}}), c({"sum", {&x}, {&all}, {{"axes", std::vector<double>{0, 1}}}}),
-      d({"sum", {&narrow}, {&bias}, {{"axes", std::vector<double>{0}}}}), m({"max", {&x}, {&rows}, {{"axes", std::vector<double>{1}}}});
+  Runner a({"sum", {&x}, {&rows}, {{"axes", std::vector<double>{1}}}}),
+      b({"sum", {&x}, {&columns}, {{"axes", std::vector<double>{0}}}}),
+      c({"sum", {&x}, {&all}, {{"axes", std::vector<double>{0, 1}}}}),
+      d({"sum", {&narrow}, {&bias}, {{"axes", std::vector<double>{0}}}}),
+      m({"max", {&x}, {&rows}, {{"axes", std::vector<double>{1}}}});
   const double bytes = 4.0 * double(n * n);
   const double copied = fastest([&] { std::memcpy(copy.data(), x.data(), size_t(bytes)); });
-  std::printf("GB/s: memcpy %.1f; sum of rows %.1f, columns %.1f, all %.1f, [N, 32] over N %.1f; max of rows %.1f\n", 2 * bytes / copied / 1e9, bytes / fastest([&] { a(); }) / 1e9, bytes / fastest([&] { b(); }) / 1e9,
-              bytes / fastest([&] { c(); }) / 1e9, bytes / fastest([&] { d(); }) / 1e9, bytes / fastest([&] { m(); }) / 1e9);
+  std::printf("GB/s: memcpy %.1f; sum of rows %.1f, columns %.1f, all %.1f, [N, 32] over N %.1f; max of rows %.1f\n",
+              2 * bytes / copied / 1e9, bytes / fastest([&] { a(); }) / 1e9, bytes / fastest([&] { b(); }) / 1e9,
+              bytes / fastest([&] { c(); }) / 1e9, bytes / fastest([&] { d(); }) / 1e9,
+              bytes / fastest([&] { m(); }) / 1e9);
 }

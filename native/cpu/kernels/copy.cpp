@@ -9,9 +9,9 @@ constexpr int64_t tile = 32;  // rows and columns of a transposing tile: 32 x 32
 
 struct Copy {
   Layout layout;
-  int64_t bytes;   // of one element
-  int row;         // axis along which the input is dense, or -1 to walk the innermost axis
-  Chunks chunks;   // of elements (contiguous), rows of tiles (transposing) or rows (otherwise)
+  int64_t bytes;  // of one element
+  int row;        // axis along which the input is dense, or -1 to walk the innermost axis
+  Chunks chunks;  // of elements (contiguous), rows of tiles (transposing) or rows (otherwise)
 };
 
 // The input is dense along axis `row`, the output along the innermost axis: square tiles use whole cache lines of both.
@@ -81,12 +81,16 @@ PolluxResult prepare_copy(const PolluxStep& step, Prepared* prepared) {
     }
     p->chunks = plan_chunks(rows, ceil_div(grain, max64(1, width)));
   }
-  prepared->run = p->bytes == 1 ? run<uint8_t> : p->bytes == 2 ? run<uint16_t> : p->bytes == 4 ? run<uint32_t> : run<uint64_t>;
+  prepared->run = p->bytes == 1   ? run<uint8_t>
+                  : p->bytes == 2 ? run<uint16_t>
+                  : p->bytes == 4 ? run<uint32_t>
+                                  : run<uint64_t>;
   return POLLUX_SUCCESS;
 }
 
 namespace {
-const Kernel kernels[] = {{{"copy", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare_copy}};
+const Kernel kernels[] = {
+    {{"copy", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare_copy}};
 }
 
 extern const KernelTable copy_kernels = {kernels, 1};

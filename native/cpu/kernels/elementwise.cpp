@@ -1,11 +1,12 @@
 // elementwise: runs a fused program over tiles that stay in the first-level cache.
 //
-// The operands' common axes are collapsed, and the elements are numbered in row-major order of what is left. A tile is a
-// stretch of these numbers. Per tile every instruction runs once, from registers (tile-sized buffers) or straight from
-// an input's memory to a register or straight to an output's memory. Inputs that repeat every P elements (scalars, a
-// bias over rows) are loaded once per chunk, since tiles are cut at multiples of P.
-#include "../convert.h"
+// The operands' common axes are collapsed, and the elements are numbered in row-major order of what is left. A tile is
+// a stretch of these numbers. Per tile every instruction runs once, from registers (tile-sized buffers) or straight
+// from an input's memory to a register or straight to an output's memory. Inputs that repeat every P elements (scalars,
+// a bias over rows) are loaded once per chunk, since tiles are cut at multiples of P.
 #include "../elementwise.h"
+
+#include "../convert.h"
 #include "../layout.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -100,13 +101,15 @@ struct Tile {
       }
       case Action::load:
         visit_size(program.bytes[operation.operand], [&](auto size) {
-          load<decltype(size)>(program, operation.operand, context.operands[operation.operand], begin, count, locate(operation.to));
+          load<decltype(size)>(program, operation.operand, context.operands[operation.operand], begin, count,
+                               locate(operation.to));
         });
         break;
       case Action::store: {
         const int operand = program.input_count + operation.operand;
         visit_size(program.bytes[operand], [&](auto size) {
-          store<decltype(size)>(program, operand, locate(operation.sources[0]), begin, count, context.operands[operand]);
+          store<decltype(size)>(program, operand, locate(operation.sources[0]), begin, count,
+                                context.operands[operand]);
         });
         break;
       }
@@ -125,7 +128,9 @@ void run(const Prepared& prepared, const RunContext& context) {
   const Program& p = parameters<Program>(prepared);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     alignas(64) char local[register_budget];
-    char* registers = p.all_register_bytes <= register_budget ? local : static_cast<char*>(context.scratch) + chunk * p.all_register_bytes;
+    char* registers = p.all_register_bytes <= register_budget
+                          ? local
+                          : static_cast<char*>(context.scratch) + chunk * p.all_register_bytes;
     Tile tile = {p, context, registers, p.chunks.begin(chunk) * p.tile, p.tile};
     const int64_t end = min64(p.layout.count, p.chunks.end(chunk) * p.tile);
     tile.count = min64(p.tile, end - tile.begin);
@@ -159,7 +164,8 @@ double element_cost(const PolluxStep& step, const Program& p) {
   for (int i = 0; i < p.input_count + p.output_count; ++i) cost += 0.08 * p.bytes[i];
   for (int i = 0; i < step.instruction_count; ++i) {
     const char* op = step.instructions[i].op;
-    const bool library = strcmp(op, "pow") == 0 || strcmp(op, "atan2") == 0 || strcmp(op, "tan") == 0 || strcmp(op, "remainder") == 0;
+    const bool library =
+        strcmp(op, "pow") == 0 || strcmp(op, "atan2") == 0 || strcmp(op, "tan") == 0 || strcmp(op, "remainder") == 0;
     cost += library ? 10 : 0.3;
   }
   return cost;
@@ -227,8 +233,8 @@ Apply find_instruction(const PolluxInstruction& instruction, const ValueState* v
   return find_move_instruction(instruction.op, source, instruction.dtype);
 }
 
-// True if instruction `i` may write straight to the output that stores its value: nothing reads an input's memory later,
-// so an output that lies over an input does no harm.
+// True if instruction `i` may write straight to the output that stores its value: nothing reads an input's memory
+// later, so an output that lies over an input does no harm.
 bool reads_later(const PolluxStep& step, const ValueState* values, int32_t i) {
   for (int v = 0; v < step.input_count; ++v)
     if (!values[v].pinned && values[v].last_use > i) return true;
@@ -289,12 +295,15 @@ PolluxResult build(Builder& b, bool* direct_output) {
     for (int s = 0; s < instruction.source_count; ++s) {
       const int v = instruction.source[s];
       if (values[v].placed) continue;
-      if (is_linear(p.layout, v)) b.place(v, {Place::input, v});
-      else b.append_load(v);
+      if (is_linear(p.layout, v))
+        b.place(v, {Place::input, v});
+      else
+        b.append_load(v);
     }
     int direct = -1;
     for (int o = 0; o < step.output_count && direct < 0; ++o)
-      if (step.stored[o] == value && is_linear(p.layout, step.input_count + o) && !reads_later(step, values, i)) direct = o;
+      if (step.stored[o] == value && is_linear(p.layout, step.input_count + o) && !reads_later(step, values, i))
+        direct = o;
     if (direct >= 0) direct_output[direct] = true;
 
     Operation& operation = b.append(Action::apply);
@@ -311,8 +320,10 @@ PolluxResult build(Builder& b, bool* direct_output) {
     if (direct_output[o]) continue;
     const int v = step.stored[o];
     if (!values[v].placed) {
-      if (is_linear(p.layout, v)) b.place(v, {Place::input, v});
-      else b.append_load(v);
+      if (is_linear(p.layout, v))
+        b.place(v, {Place::input, v});
+      else
+        b.append_load(v);
     }
     Operation& operation = b.append(Action::store);
     operation.operand = o;
@@ -324,7 +335,8 @@ PolluxResult build(Builder& b, bool* direct_output) {
 
 PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   const int operand_count = step.input_count + step.output_count;
-  if (step.instruction_count == 0 && step.input_count == 1 && step.output_count == 1) return prepare_copy(step, prepared);
+  if (step.instruction_count == 0 && step.input_count == 1 && step.output_count == 1)
+    return prepare_copy(step, prepared);
   if (operand_count > max_operands || step.output_count == 0) return POLLUX_UNSUPPORTED;
   const int value_count = step.input_count + step.instruction_count;
   // At most one operation for each value (its load or its instruction) and one store for each output.
@@ -368,12 +380,14 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   const int64_t tiles = ceil_div(p->layout.count, p->tile);
   const int64_t grain = static_cast<int64_t>(20000 / (element_cost(step, *p) * static_cast<double>(p->tile)));
   p->chunks = plan_chunks(tiles, max64(1, grain));
-  if (p->all_register_bytes > register_budget) prepared->scratch_bytes = static_cast<uint64_t>(p->all_register_bytes * p->chunks.count);
+  if (p->all_register_bytes > register_budget)
+    prepared->scratch_bytes = static_cast<uint64_t>(p->all_register_bytes * p->chunks.count);
   return POLLUX_SUCCESS;
 }
 
 // The dtype of the first input is any; what each instruction accepts is described apart (native/cpu/instructions.h).
-const Kernel kernels[] = {{{"elementwise", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare}};
+const Kernel kernels[] = {
+    {{"elementwise", all_dtypes, POLLUX_STRIDED_INPUTS | POLLUX_STRIDED_OUTPUTS, nullptr}, prepare}};
 
 }  // namespace
 

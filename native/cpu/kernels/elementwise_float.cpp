@@ -18,7 +18,9 @@ void binary(void* to, const void* const* sources, int64_t n) {
   const float* a = static_cast<const float*>(sources[0]);
   const float* b = static_cast<const float*>(sources[1]);
   float* y = static_cast<float*>(to);
-  for_each_vector(n, [&](int64_t i, int count) { store_some(y + i, function(load_some(a + i, count), load_some(b + i, count)), count); });
+  for_each_vector(n, [&](int64_t i, int count) {
+    store_some(y + i, function(load_some(a + i, count), load_some(b + i, count)), count);
+  });
 }
 
 // Functions of the C library, element by element.
@@ -56,32 +58,70 @@ void classify(void* to, const void* const* sources, int64_t n) {
 inline Floats sign(Floats x) {
   return select(x > zero(), broadcast(1.0f), select(x < zero(), broadcast(-1.0f), x));
 }
-inline Floats square(Floats x) { return x * x; }
-inline Floats rsqrt(Floats x) { return broadcast(1.0f) / sqrt(x); }
-inline Floats reciprocal(Floats x) { return broadcast(1.0f) / x; }
-inline Floats relu(Floats x) { return select(x <= zero(), zero(), x); }  // NaN stays
-inline Floats add(Floats a, Floats b) { return a + b; }
-inline Floats sub(Floats a, Floats b) { return a - b; }
-inline Floats mul(Floats a, Floats b) { return a * b; }
-inline Floats div(Floats a, Floats b) { return a / b; }
+inline Floats square(Floats x) {
+  return x * x;
+}
+inline Floats rsqrt(Floats x) {
+  return broadcast(1.0f) / sqrt(x);
+}
+inline Floats reciprocal(Floats x) {
+  return broadcast(1.0f) / x;
+}
+inline Floats relu(Floats x) {
+  return select(x <= zero(), zero(), x);
+}  // NaN stays
+inline Floats add(Floats a, Floats b) {
+  return a + b;
+}
+inline Floats sub(Floats a, Floats b) {
+  return a - b;
+}
+inline Floats mul(Floats a, Floats b) {
+  return a * b;
+}
+inline Floats div(Floats a, Floats b) {
+  return a / b;
+}
 
-inline float tangent(float x) { return ::tanf(x); }
-inline float power(float a, float b) { return ::powf(a, b); }
-inline float angle(float a, float b) { return ::atan2f(a, b); }
+inline float tangent(float x) {
+  return ::tanf(x);
+}
+inline float power(float a, float b) {
+  return ::powf(a, b);
+}
+inline float angle(float a, float b) {
+  return ::atan2f(a, b);
+}
 /// The sign of the divisor, as in Python, NumPy and PyTorch.
 inline float remainder(float a, float b) {
   const float r = ::fmodf(a, b);
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
-inline bool is_nan_test(float x) { return x != x; }
-inline bool is_finite_test(float x) { return __builtin_fabsf(x) < INFINITY; }
-inline bool equal(float a, float b) { return a == b; }
-inline bool not_equal(float a, float b) { return a != b; }
-inline bool less(float a, float b) { return a < b; }
-inline bool less_equal(float a, float b) { return a <= b; }
-inline bool greater_than(float a, float b) { return a > b; }
-inline bool greater_equal(float a, float b) { return a >= b; }
+inline bool is_nan_test(float x) {
+  return x != x;
+}
+inline bool is_finite_test(float x) {
+  return __builtin_fabsf(x) < INFINITY;
+}
+inline bool equal(float a, float b) {
+  return a == b;
+}
+inline bool not_equal(float a, float b) {
+  return a != b;
+}
+inline bool less(float a, float b) {
+  return a < b;
+}
+inline bool less_equal(float a, float b) {
+  return a <= b;
+}
+inline bool greater_than(float a, float b) {
+  return a > b;
+}
+inline bool greater_equal(float a, float b) {
+  return a >= b;
+}
 
 struct Entry {
   const char* name;

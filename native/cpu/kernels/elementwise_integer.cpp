@@ -58,10 +58,18 @@ struct Compare {
   static uint8_t greater_equal(T a, T b) { return a >= b; }
 };
 
-inline uint8_t logical_not(uint8_t x) { return x == 0; }
-inline uint8_t logical_and(uint8_t a, uint8_t b) { return (a != 0) & (b != 0); }
-inline uint8_t logical_or(uint8_t a, uint8_t b) { return (a | b) != 0; }
-inline uint8_t logical_xor(uint8_t a, uint8_t b) { return (a != 0) != (b != 0); }
+inline uint8_t logical_not(uint8_t x) {
+  return x == 0;
+}
+inline uint8_t logical_and(uint8_t a, uint8_t b) {
+  return (a != 0) & (b != 0);
+}
+inline uint8_t logical_or(uint8_t a, uint8_t b) {
+  return (a | b) != 0;
+}
+inline uint8_t logical_xor(uint8_t a, uint8_t b) {
+  return (a != 0) != (b != 0);
+}
 
 // Element i depends on elements i alone, also where `to` is a source: nothing hinders vectors.
 template <typename T, typename R, R (*function)(T)>
@@ -90,12 +98,14 @@ template <typename T>
 Apply find_arithmetic(const char* op) {
   using I = Integer<T>;
   static const Entry entries[] = {
-      {"neg", unary<T, T, I::neg>},         {"abs", unary<T, T, I::abs>},         {"sign", unary<T, T, I::sign>},
-      {"square", unary<T, T, I::square>},   {"floor", unary<T, T, I::same>},      {"ceil", unary<T, T, I::same>},
-      {"round", unary<T, T, I::same>},      {"relu", unary<T, T, I::relu>},       {"add", binary<T, T, I::add>},
-      {"sub", binary<T, T, I::sub>},        {"mul", binary<T, T, I::mul>},        {"div", binary<T, T, I::div>},
-      {"pow", binary<T, T, I::pow>},        {"maximum", binary<T, T, I::maximum>}, {"minimum", binary<T, T, I::minimum>},
-      {"remainder", binary<T, T, I::remainder>},
+      {"neg", unary<T, T, I::neg>},          {"abs", unary<T, T, I::abs>},
+      {"sign", unary<T, T, I::sign>},        {"square", unary<T, T, I::square>},
+      {"floor", unary<T, T, I::same>},       {"ceil", unary<T, T, I::same>},
+      {"round", unary<T, T, I::same>},       {"relu", unary<T, T, I::relu>},
+      {"add", binary<T, T, I::add>},         {"sub", binary<T, T, I::sub>},
+      {"mul", binary<T, T, I::mul>},         {"div", binary<T, T, I::div>},
+      {"pow", binary<T, T, I::pow>},         {"maximum", binary<T, T, I::maximum>},
+      {"minimum", binary<T, T, I::minimum>}, {"remainder", binary<T, T, I::remainder>},
   };
   for (const Entry& entry : entries)
     if (strcmp(entry.name, op) == 0) return entry.apply;
@@ -106,9 +116,9 @@ template <typename T>
 Apply find_comparison(const char* op) {
   using C = Compare<T>;
   static const Entry entries[] = {
-      {"equal", binary<T, uint8_t, C::equal>},          {"notEqual", binary<T, uint8_t, C::not_equal>},
-      {"less", binary<T, uint8_t, C::less>},            {"lessEqual", binary<T, uint8_t, C::less_equal>},
-      {"greater", binary<T, uint8_t, C::greater>},      {"greaterEqual", binary<T, uint8_t, C::greater_equal>},
+      {"equal", binary<T, uint8_t, C::equal>},     {"notEqual", binary<T, uint8_t, C::not_equal>},
+      {"less", binary<T, uint8_t, C::less>},       {"lessEqual", binary<T, uint8_t, C::less_equal>},
+      {"greater", binary<T, uint8_t, C::greater>}, {"greaterEqual", binary<T, uint8_t, C::greater_equal>},
   };
   for (const Entry& entry : entries)
     if (strcmp(entry.name, op) == 0) return entry.apply;

@@ -21,9 +21,12 @@ void gather(const Prepared& prepared, const RunContext& context) {
         continue;
       }
       const char* from = x + static_cast<size_t>(outer * p.axis + place) * slice;
-      if (slice == 4) memcpy(to, from, 4);
-      else if (slice == 8) memcpy(to, from, 8);
-      else memcpy(to, from, slice);
+      if (slice == 4)
+        memcpy(to, from, 4);
+      else if (slice == 8)
+        memcpy(to, from, 8);
+      else
+        memcpy(to, from, slice);
     }
   });
 }
@@ -55,12 +58,15 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   if (!p) return POLLUX_OUT_OF_MEMORY;
   *p = plan_indexing(step, along);
   const bool wide = input(step, 1).dtype == POLLUX_INT64;
-  if (along) prepared->run = wide ? take_along<int64_t> : take_along<int32_t>;
-  else prepared->run = wide ? gather<int64_t> : gather<int32_t>;
+  if (along)
+    prepared->run = wide ? take_along<int64_t> : take_along<int32_t>;
+  else
+    prepared->run = wide ? gather<int64_t> : gather<int32_t>;
   return POLLUX_SUCCESS;
 }
 
-const Kernel kernels[] = {{{"gather", all_dtypes, 0, nullptr}, prepare<false>}, {{"takeAlong", all_dtypes, 0, nullptr}, prepare<true>}};
+const Kernel kernels[] = {{{"gather", all_dtypes, 0, nullptr}, prepare<false>},
+                          {{"takeAlong", all_dtypes, 0, nullptr}, prepare<true>}};
 
 }  // namespace
 

@@ -24,7 +24,8 @@ struct State {
 inline State read_state(const int64_t* state, uint32_t stream) {
   const uint64_t seed = static_cast<uint64_t>(state[0]), step = static_cast<uint64_t>(state[1]);
   const uint32_t low = static_cast<uint32_t>(seed), high = static_cast<uint32_t>(seed >> 32);
-  return {{low ^ high * 0x9E3779B9u, stream}, {static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32)}, state[2]};
+  return {
+      {low ^ high * 0x9E3779B9u, stream}, {static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32)}, state[2]};
 }
 
 // words[4 j + w] is word w of counter `from` + j.
@@ -59,7 +60,8 @@ inline void philox(const State& state, uint64_t from, uint32_t* words) {
 }
 
 inline void to_uniform(const uint32_t* words, float* values) {
-  for (int i = 0; i < block; ++i) values[i] = static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 5.9604644775390625e-8f;  // 2^-24
+  for (int i = 0; i < block; ++i)
+    values[i] = static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 5.9604644775390625e-8f;  // 2^-24
 }
 
 // Box and Muller (1958): elements 2k and 2k + 1 share a radius.
@@ -97,9 +99,10 @@ void run_draw(const Prepared& prepared, const RunContext& context) {
   const State state = read_state(input_data<int64_t>(prepared, context, 0), p.stream);
   float* y = output_data<float>(prepared, context, 0);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
-    draw<convert>(state, p.chunks.begin(chunk), p.chunks.end(chunk), [&](int64_t first, int64_t count, const float* values) {
-      memcpy(y + first, values, static_cast<size_t>(count) * sizeof(float));
-    });
+    draw<convert>(state, p.chunks.begin(chunk), p.chunks.end(chunk),
+                  [&](int64_t first, int64_t count, const float* values) {
+                    memcpy(y + first, values, static_cast<size_t>(count) * sizeof(float));
+                  });
   });
 }
 
@@ -109,13 +112,14 @@ void run_dropout(const Prepared& prepared, const RunContext& context) {
   const State state = read_state(input_data<int64_t>(prepared, context, 1), p.stream);
   float* y = output_data<float>(prepared, context, 0);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
-    draw<to_uniform>(state, p.chunks.begin(chunk), p.chunks.end(chunk), [&](int64_t first, int64_t count, const float* values) {
+    draw<to_uniform>(state, p.chunks.begin(chunk), p.chunks.end(chunk),
+                     [&](int64_t first, int64_t count, const float* values) {
 #pragma GCC ivdep
-      for (int64_t i = 0; i < count; ++i) {  // y may be x
-        const float scaled = x[first + i] * p.scale;
-        y[first + i] = values[i] >= p.rate ? scaled : 0.0f;
-      }
-    });
+                       for (int64_t i = 0; i < count; ++i) {  // y may be x
+                         const float scaled = x[first + i] * p.scale;
+                         y[first + i] = values[i] >= p.rate ? scaled : 0.0f;
+                       }
+                     });
   });
 }
 
@@ -131,9 +135,15 @@ PolluxResult prepare_with(const PolluxStep& step, Prepared* prepared, void (*run
   return POLLUX_SUCCESS;
 }
 
-PolluxResult prepare_uniform(const PolluxStep& step, Prepared* prepared) { return prepare_with(step, prepared, run_draw<to_uniform>); }
-PolluxResult prepare_normal(const PolluxStep& step, Prepared* prepared) { return prepare_with(step, prepared, run_draw<to_normal>); }
-PolluxResult prepare_dropout(const PolluxStep& step, Prepared* prepared) { return prepare_with(step, prepared, run_dropout); }
+PolluxResult prepare_uniform(const PolluxStep& step, Prepared* prepared) {
+  return prepare_with(step, prepared, run_draw<to_uniform>);
+}
+PolluxResult prepare_normal(const PolluxStep& step, Prepared* prepared) {
+  return prepare_with(step, prepared, run_draw<to_normal>);
+}
+PolluxResult prepare_dropout(const PolluxStep& step, Prepared* prepared) {
+  return prepare_with(step, prepared, run_dropout);
+}
 
 // The first input of a draw is its state.
 const Kernel kernels[] = {{{"uniform", dtype_bit(POLLUX_INT64), 0, nullptr}, prepare_uniform},

@@ -53,7 +53,9 @@ struct Sum {
   using Total = typename Wide<T>::Total;
   static constexpr Element neutral = 0;
   template <typename A>
-  static A combine(A a, A b) { return a + b; }
+  static A combine(A a, A b) {
+    return a + b;
+  }
 };
 template <typename T>
 struct Prod {
@@ -61,7 +63,9 @@ struct Prod {
   using Total = typename Wide<T>::Total;
   static constexpr Element neutral = 1;
   template <typename A>
-  static A combine(A a, A b) { return a * b; }
+  static A combine(A a, A b) {
+    return a * b;
+  }
 };
 // A NaN is taken over from either side: no comparison replaces it.
 template <typename T>
@@ -105,7 +109,8 @@ inline T fold_block(const T* x, int64_t n) {
 }
 
 template <typename Op>
-void reduce_row(const Reduction& r, const typename Op::Element* unit, int64_t begin, int64_t end, typename Op::Total* total) {
+void reduce_row(const Reduction& r, const typename Op::Element* unit, int64_t begin, int64_t end,
+                typename Op::Total* total) {
   using T = typename Op::Element;
   using Total = typename Op::Total;
   T buffer[block_length];
@@ -122,7 +127,8 @@ inline void add_rows(const T* rows, int64_t stride, int64_t count, int64_t width
 }
 
 template <typename Op>
-void reduce_columns(const Reduction& r, const typename Op::Element* unit, int64_t width, int64_t begin, int64_t end, typename Op::Total* totals) {
+void reduce_columns(const Reduction& r, const typename Op::Element* unit, int64_t width, int64_t begin, int64_t end,
+                    typename Op::Total* totals) {
   using T = typename Op::Element;
   using Total = typename Op::Total;
   const Layout& l = r.reduced;
@@ -136,7 +142,8 @@ void reduce_columns(const Reduction& r, const typename Op::Element* unit, int64_
     visit_rows(l, 0, i, wide * together, [&](int64_t offset, int64_t count) {
       add_rows<Op>(unit + offset, stride * together, count / together, width * together, sums);
     });
-    if (wide * together < n) add_rows<Op>(unit + (i + wide * together) * stride, stride, n - wide * together, width, sums);
+    if (wide * together < n)
+      add_rows<Op>(unit + (i + wide * together) * stride, stride, n - wide * together, width, sums);
     for (int64_t k = 0; k < together; ++k)
       for (int64_t j = 0; j < width; ++j) totals[j] = Op::combine(totals[j], static_cast<Total>(sums[k * width + j]));
   }
@@ -160,8 +167,10 @@ void run(const Prepared& prepared, const RunContext& context) {
       Total* totals = pieces > 1 ? partial + (u * pieces + piece) * r.width : local;
       for (int64_t j = 0; j < unit.width; ++j) totals[j] = Op::neutral;
       const int64_t begin = r.length_chunks.begin(piece), end = r.length_chunks.end(piece);
-      if (r.columns) reduce_columns<Op>(r, from + unit.from, unit.width, begin, end, totals);
-      else reduce_row<Op>(r, from + unit.from, begin, end, totals);
+      if (r.columns)
+        reduce_columns<Op>(r, from + unit.from, unit.width, begin, end, totals);
+      else
+        reduce_row<Op>(r, from + unit.from, begin, end, totals);
       if (pieces == 1)
         for (int64_t j = 0; j < unit.width; ++j) to[unit.to + j * stride] = static_cast<T>(totals[j]);
     }
@@ -171,7 +180,8 @@ void run(const Prepared& prepared, const RunContext& context) {
     const Unit unit = locate_unit(r, u);
     for (int64_t j = 0; j < unit.width; ++j) {
       Total total = Op::neutral;
-      for (int64_t piece = 0; piece < pieces; ++piece) total = Op::combine(total, partial[(u * pieces + piece) * r.width + j]);
+      for (int64_t piece = 0; piece < pieces; ++piece)
+        total = Op::combine(total, partial[(u * pieces + piece) * r.width + j]);
       to[unit.to + j * stride] = static_cast<T>(total);
     }
   }
@@ -185,7 +195,8 @@ PolluxResult prepare_with(const PolluxStep& step, Prepared* prepared) {
   read_axes(step, "axes", reduced);
   *r = plan_reduction(input(step, 0), reduced, true);
   if (r->length_chunks.count > 1)
-    prepared->scratch_bytes = sizeof(typename Op::Total) * static_cast<uint64_t>(r->units * r->length_chunks.count * r->width);
+    prepared->scratch_bytes =
+        sizeof(typename Op::Total) * static_cast<uint64_t>(r->units * r->length_chunks.count * r->width);
   prepared->run = run<Op>;
   return POLLUX_SUCCESS;
 }
@@ -193,10 +204,14 @@ PolluxResult prepare_with(const PolluxStep& step, Prepared* prepared) {
 template <template <typename> typename Op>
 PolluxResult prepare_number(const PolluxStep& step, Prepared* prepared) {
   switch (input(step, 0).dtype) {
-    case POLLUX_FLOAT32: return prepare_with<Op<float>>(step, prepared);
-    case POLLUX_INT32: return prepare_with<Op<int32_t>>(step, prepared);
-    case POLLUX_INT64: return prepare_with<Op<int64_t>>(step, prepared);
-    default: return POLLUX_UNSUPPORTED;
+    case POLLUX_FLOAT32:
+      return prepare_with<Op<float>>(step, prepared);
+    case POLLUX_INT32:
+      return prepare_with<Op<int32_t>>(step, prepared);
+    case POLLUX_INT64:
+      return prepare_with<Op<int64_t>>(step, prepared);
+    default:
+      return POLLUX_UNSUPPORTED;
   }
 }
 
@@ -204,9 +219,12 @@ constexpr uint32_t computed = dtype_bit(POLLUX_FLOAT32) | dtype_bit(POLLUX_INT32
 constexpr uint32_t truth = dtype_bit(POLLUX_BOOL);
 
 const Kernel kernels[] = {
-    {{"sum", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Sum>},  {{"prod", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Prod>},
-    {{"max", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Max>},  {{"min", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Min>},
-    {{"any", truth, POLLUX_STRIDED_INPUTS, nullptr}, prepare_with<Any>},       {{"all", truth, POLLUX_STRIDED_INPUTS, nullptr}, prepare_with<All>},
+    {{"sum", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Sum>},
+    {{"prod", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Prod>},
+    {{"max", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Max>},
+    {{"min", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Min>},
+    {{"any", truth, POLLUX_STRIDED_INPUTS, nullptr}, prepare_with<Any>},
+    {{"all", truth, POLLUX_STRIDED_INPUTS, nullptr}, prepare_with<All>},
 };
 
 }  // namespace

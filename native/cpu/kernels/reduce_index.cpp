@@ -65,10 +65,17 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   reduced[integer(step, "axis")] = true;
   *r = plan_reduction(input(step, 0), reduced, false);
   switch (input(step, 0).dtype) {
-    case POLLUX_FLOAT32: prepared->run = run<float, largest>; return POLLUX_SUCCESS;
-    case POLLUX_INT32: prepared->run = run<int32_t, largest>; return POLLUX_SUCCESS;
-    case POLLUX_INT64: prepared->run = run<int64_t, largest>; return POLLUX_SUCCESS;
-    default: return POLLUX_UNSUPPORTED;
+    case POLLUX_FLOAT32:
+      prepared->run = run<float, largest>;
+      return POLLUX_SUCCESS;
+    case POLLUX_INT32:
+      prepared->run = run<int32_t, largest>;
+      return POLLUX_SUCCESS;
+    case POLLUX_INT64:
+      prepared->run = run<int64_t, largest>;
+      return POLLUX_SUCCESS;
+    default:
+      return POLLUX_UNSUPPORTED;
   }
 }
 

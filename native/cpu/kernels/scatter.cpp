@@ -1,5 +1,5 @@
-// scatterAdd and scatterAlong: x with updates added at indices, in the order of the indices. Each thread owns a range of
-// the output and goes through all indices, so the order of additions is that of one thread.
+// scatterAdd and scatterAlong: x with updates added at indices, in the order of the indices. Each thread owns a range
+// of the output and goes through all indices, so the order of additions is that of one thread.
 #include "../indexing.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -19,7 +19,8 @@ void scatter_add(const Prepared& prepared, const RunContext& context) {
     const int64_t begin = min64(p.axis, piece * step), end = min64(p.axis, begin + step);
     T* to = y + outer * p.axis * p.inner;
     const T* from = x + outer * p.axis * p.inner;
-    if (to != from) memcpy(to + begin * p.inner, from + begin * p.inner, static_cast<size_t>((end - begin) * p.inner) * sizeof(T));
+    if (to != from)
+      memcpy(to + begin * p.inner, from + begin * p.inner, static_cast<size_t>((end - begin) * p.inner) * sizeof(T));
     for (int64_t i = 0; i < p.count; ++i) {
       const int64_t place = indices[i] < 0 ? indices[i] + p.axis : indices[i];
       if (place < 0 || place >= p.axis) {
@@ -49,8 +50,10 @@ void scatter_along(const Prepared& prepared, const RunContext& context) {
       if (to != from) memcpy(to, from, static_cast<size_t>(p.axis * p.inner) * sizeof(T));
       for (int64_t e = outer * p.count * p.inner; e < (outer + 1) * p.count * p.inner; ++e) {
         const int64_t place = indices[e] < 0 ? indices[e] + p.axis : indices[e];
-        if (place < 0 || place >= p.axis) report(prepared, context, POLLUX_INDEX_OUT_OF_RANGE, e, indices[e]);
-        else to[place * p.inner + e % p.inner] += updates[e];
+        if (place < 0 || place >= p.axis)
+          report(prepared, context, POLLUX_INDEX_OUT_OF_RANGE, e, indices[e]);
+        else
+          to[place * p.inner + e % p.inner] += updates[e];
       }
     }
   });
@@ -58,8 +61,10 @@ void scatter_along(const Prepared& prepared, const RunContext& context) {
 
 template <bool along, typename T>
 void choose(bool wide, Prepared* prepared) {
-  if (along) prepared->run = wide ? scatter_along<T, int64_t> : scatter_along<T, int32_t>;
-  else prepared->run = wide ? scatter_add<T, int64_t> : scatter_add<T, int32_t>;
+  if (along)
+    prepared->run = wide ? scatter_along<T, int64_t> : scatter_along<T, int32_t>;
+  else
+    prepared->run = wide ? scatter_add<T, int64_t> : scatter_add<T, int32_t>;
 }
 
 template <bool along>
@@ -69,16 +74,24 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   *p = plan_indexing(step, along);
   const bool wide = input(step, 1).dtype == POLLUX_INT64;
   switch (input(step, 0).dtype) {
-    case POLLUX_FLOAT32: choose<along, float>(wide, prepared); return POLLUX_SUCCESS;
-    case POLLUX_INT32: choose<along, uint32_t>(wide, prepared); return POLLUX_SUCCESS;
-    case POLLUX_INT64: choose<along, uint64_t>(wide, prepared); return POLLUX_SUCCESS;
-    default: return POLLUX_UNSUPPORTED;
+    case POLLUX_FLOAT32:
+      choose<along, float>(wide, prepared);
+      return POLLUX_SUCCESS;
+    case POLLUX_INT32:
+      choose<along, uint32_t>(wide, prepared);
+      return POLLUX_SUCCESS;
+    case POLLUX_INT64:
+      choose<along, uint64_t>(wide, prepared);
+      return POLLUX_SUCCESS;
+    default:
+      return POLLUX_UNSUPPORTED;
   }
 }
 
 constexpr uint32_t computed = dtype_bit(POLLUX_FLOAT32) | dtype_bit(POLLUX_INT32) | dtype_bit(POLLUX_INT64);
 
-const Kernel kernels[] = {{{"scatterAdd", computed, 0, nullptr}, prepare<false>}, {{"scatterAlong", computed, 0, nullptr}, prepare<true>}};
+const Kernel kernels[] = {{{"scatterAdd", computed, 0, nullptr}, prepare<false>},
+                          {{"scatterAlong", computed, 0, nullptr}, prepare<true>}};
 
 }  // namespace
 

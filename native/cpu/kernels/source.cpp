@@ -53,7 +53,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   return POLLUX_SUCCESS;
 }
 
-const Kernel kernels[] = {{{"constant", all_dtypes, 0, nullptr}, prepare<false>}, {{"iota", all_dtypes, 0, nullptr}, prepare<true>}};
+const Kernel kernels[] = {{{"constant", all_dtypes, 0, nullptr}, prepare<false>},
+                          {{"iota", all_dtypes, 0, nullptr}, prepare<true>}};
 
 }  // namespace
 

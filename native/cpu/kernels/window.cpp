@@ -15,8 +15,8 @@ struct Window {
   Part whole;  // x to y before the window is written (dynamicUpdateSlice)
   int32_t bytes;
   int32_t rank;
-  uint64_t value;                        // pad: the bytes of the element around
-  int64_t room[POLLUX_MAX_RANK];         // last possible start of the window along each axis
+  uint64_t value;                         // pad: the bytes of the element around
+  int64_t room[POLLUX_MAX_RANK];          // last possible start of the window along each axis
   int64_t start_stride[POLLUX_MAX_RANK];  // elements that a step of the start moves the window
   int64_t index_stride;
   int32_t part_count;
@@ -36,7 +36,8 @@ void copy_part(const RunContext& context, const Part& part, int64_t bytes, const
   visit_size(bytes, [&](auto size) {
     using T = decltype(size);
     parallel(context, part.chunks.count, [&](int64_t chunk) {
-      copy_rows(part.layout, reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), part.chunks.begin(chunk), part.chunks.end(chunk));
+      copy_rows(part.layout, reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), part.chunks.begin(chunk),
+                part.chunks.end(chunk));
     });
   });
 }
@@ -61,7 +62,8 @@ Window* make_window(const PolluxStep& step, Prepared* prepared, int parts) {
 void run_concat(const Prepared& prepared, const RunContext& context) {
   const Window& p = parameters<Window>(prepared);
   for (int i = 0; i < p.part_count; ++i)
-    copy_part(context, p.parts[i], p.bytes, input_data<char>(prepared, context, i), output_data<char>(prepared, context, 0) + p.offsets[i] * p.bytes);
+    copy_part(context, p.parts[i], p.bytes, input_data<char>(prepared, context, i),
+              output_data<char>(prepared, context, 0) + p.offsets[i] * p.bytes);
 }
 
 PolluxResult prepare_concat(const PolluxStep& step, Prepared* prepared) {
@@ -123,7 +125,7 @@ int64_t window_offset(const Window& p, const Index* start) {
 int64_t read_offset(const Window& p, const Prepared& prepared, const RunContext& context, int operand) {
   const void* start = context.operands[operand];
   return input(*prepared.step, operand).dtype == POLLUX_INT64 ? window_offset(p, static_cast<const int64_t*>(start))
-                                                             : window_offset(p, static_cast<const int32_t*>(start));
+                                                              : window_offset(p, static_cast<const int32_t*>(start));
 }
 
 void plan_start(Window* p, const PolluxOperand& around, const PolluxOperand& window, const PolluxOperand& start) {
@@ -138,7 +140,8 @@ void plan_start(Window* p, const PolluxOperand& around, const PolluxOperand& win
 void run_slice(const Prepared& prepared, const RunContext& context) {
   const Window& p = parameters<Window>(prepared);
   const int64_t offset = read_offset(p, prepared, context, 1);
-  copy_part(context, p.parts[0], p.bytes, input_data<char>(prepared, context, 0) + offset * p.bytes, output_data<char>(prepared, context, 0));
+  copy_part(context, p.parts[0], p.bytes, input_data<char>(prepared, context, 0) + offset * p.bytes,
+            output_data<char>(prepared, context, 0));
 }
 
 PolluxResult prepare_slice(const PolluxStep& step, Prepared* prepared) {
