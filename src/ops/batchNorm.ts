@@ -43,9 +43,11 @@ export const batchNormRecords = {
     },
     gradient({ inputs: [x, scale], outputs: [, mean, variance], cotangents: [dy, dmean, dvariance], attributes }): Flow[] {
       const [dx, dscale, dshift] = dy ? apply(batchNormRecords.batchNormGrad, [dy, x, scale, mean, variance], attributes) : [];
-      const flows = [dx, dmean && broadcast(div(dmean, count(x)), x.shape), dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x)))].filter(
-        (flow) => flow !== undefined,
-      );
+      const flows = [
+        dx,
+        dmean && broadcast(div(dmean, count(x)), x.shape),
+        dvariance && mul(sub(x, mean), mul(dvariance, 2 / count(x))),
+      ].filter((flow) => flow !== undefined);
       return [() => flows.reduce((total, flow) => add(total, flow)), dscale, dshift];
     },
     decompose([x, scale, shift], { epsilon }) {
