@@ -1,6 +1,5 @@
-import { PolluxError } from '../errors.js';
+import { checkOptions, PolluxError } from '../errors.js';
 import { context, withContext } from '../graph/node.js';
-import { sameShape, show } from '../graph/op.js';
 import { readSafetensors, writeSafetensors } from '../io/index.js';
 import {
   evaluate,
@@ -156,7 +155,7 @@ export abstract class Module implements Stateful {
         key += module.#training ? 't' : 'e';
       },
       parameter: (_, parameter) => {
-        key += parameter.trainable ? '' : 'f';
+        key += parameter.trainable ? 'p' : 'f';
       },
     });
     return key;
@@ -178,13 +177,11 @@ export abstract class Module implements Stateful {
     options: { strict?: boolean } = {},
   ): void {
     const own = this.stateDictionary();
+    checkOptions('loadStateDictionary', options, ['strict']);
     matchNames(own, source, options.strict ?? true);
     for (const [path, tensor] of own) {
       const found = source.get(path);
-      if (!found) continue;
-      if (!sameShape(found.shape, tensor.shape) || found.dtype !== tensor.dtype)
-        throw new PolluxError('SHAPE_MISMATCH', `${path}: ${show(tensor)} cannot take ${found.dtype}[${found.shape.join(', ')}].`);
-      tensor.assign(leafTensor(tensor.shape, tensor.dtype, found.data.slice()));
+      if (found) tensor.assign(leafTensor(tensor.shape, tensor.dtype, found.data.slice()));
     }
   }
 

@@ -102,6 +102,9 @@ export function defineOp<A extends Attributes = Record<never, never>>(
   definition: OpDefinition<A>,
 ): (inputs: readonly Value[], attributes: A) => readonly Value[] {
   if (!definition.name) throw new TypeError('defineOp: an op needs a name');
+  for (const rule of ['infer', 'decompose'] as const) {
+    if (typeof definition[rule] !== 'function') throw new TypeError(`defineOp: ${definition.name} needs the function ${rule}.`);
+  }
   const record: Op<A> = { cost: 'elementwise', ...definition };
   return (inputs, attributes) => apply(record, inputs, attributes);
 }

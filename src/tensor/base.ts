@@ -4,8 +4,8 @@ import type { Value } from '../graph/node.js';
 import { sameShape, show, sizeOf } from '../graph/op.js';
 import { Device } from '../runtime/index.js';
 import { evaluateValues, readStorage } from './evaluate.js';
-import { type ArrayOf, getElement, type NestedArray, toNested } from './host.js';
-import { Storage, storageOf } from './storage.js';
+import { type ArrayOf, getElement, type NestedArray, toNested, type TypedArray } from './host.js';
+import { currentScope, keepStorage, Storage, storageOf } from './storage.js';
 import { currentTrace, refuseInTrace, type Trace } from './trace.js';
 import type { Tensor } from './tensor.js';
 
@@ -23,6 +23,8 @@ export abstract class TensorBase {
   readonly dtype: DType;
   #value: Value | undefined;
   #madeIn: Trace | undefined;
+  /** The `tidy` that it was made in, which frees its data. */
+  readonly #scope = currentScope();
   /** What messages call it; parameters have their path. */
   name: string | undefined;
 
@@ -88,7 +90,21 @@ export abstract class TensorBase {
 
   /** @internal Points the cell at other data: after an evaluation, or after a step overwrote its state. */
   settle(storage: Storage): void {
+    if (this.#scope !== currentScope()) keepStorage(storage);
     this.#value = storage.leaf;
+  }
+
+  /** @internal The same after an evaluation, unless the tensor has got another value meanwhile. */
+  settleIf(value: Value, storage: Storage): void {
+    if (this.#value === value) this.settle(storage);
+  }
+
+  /** @internal The storage, made if need be: its data is then still to be drawn or computed. */
+  hold(): Storage {
+    const value = this.value;
+    const storage = storageOf(value) ?? new Storage(this.shape, this.dtype, { pending: value });
+    this.settle(storage);
+    return storage;
   }
 
   /** @internal First value of a tensor that has none yet; parameters draw theirs. */
@@ -98,7 +114,9 @@ export abstract class TensorBase {
 
   /** @internal Sets the cell without a check. */
   protected become(value: Value): Value {
-    this.#value = value;
+    const storage = storageOf(value);
+    if (storage) this.settle(storage);
+    else this.#value = value;
     return value;
   }
 
@@ -126,15 +144,22 @@ export abstract class TensorBase {
   /** The elements in row-major order, as a typed array of the dtype; the caller's own copy. bfloat16 and float16 come as bits. */
   async data(): Promise<TypedData<this>> {
     refuseInTrace('data()');
-    await evaluateTensors([this]);
-    return (await readStorage(this.storage()!)) as TypedData<this>;
+    return (await this.#read()) as TypedData<this>;
   }
 
   /** The elements as nested arrays of numbers (booleans for bool); a number for rank 0. */
   async toArray(): Promise<NestedArray> {
     refuseInTrace('toArray()');
-    await evaluateTensors([this]);
-    return toNested(await readStorage(this.storage()!), this.shape, this.dtype);
+    return toNested(await this.#read(), this.shape, this.dtype);
+  }
+
+  /** What is there is read here and now: a step that is called later comes later. */
+  async #read(): Promise<TypedArray> {
+    const known = this.storage();
+    known?.check(this.label());
+    if (known && !known.pending) return readStorage(known);
+    const [storage] = await evaluateTensors([this]);
+    return readStorage(storage!);
   }
 
   /**
@@ -150,7 +175,9 @@ export abstract class TensorBase {
     if (!storage?.host) {
       throw new PolluxError(
         'INVALID_ARGUMENT',
-        `item(): the value of ${this.label()} is not known yet. Write (await x.evaluate()).item(), or return it from a compiled step.`,
+        storage?.buffer
+          ? `item(): the value of ${this.label()} lies on ${storage.device} and must be fetched. Write (await x.data())[0].`
+          : `item(): the value of ${this.label()} is not known yet. Write (await x.evaluate()).item(), or return it from a compiled step.`,
       );
     }
     return getElement(storage.host, this.dtype, 0);
@@ -191,11 +218,12 @@ export abstract class TensorBase {
 
 type TypedData<T> = T extends { dtype: infer D } ? (D extends keyof ArrayOf ? ArrayOf[D] : never) : never;
 
-/** Evaluates tensors in one plan and settles them on their data. */
-export async function evaluateTensors(tensors: readonly TensorBase[], device?: string): Promise<void> {
+/** Evaluates tensors in one plan and settles them on their data, which it returns. */
+export async function evaluateTensors(tensors: readonly TensorBase[], device?: string): Promise<Storage[]> {
   const values = tensors.map((tensor) => tensor.value);
   const storages = await evaluateValues(values, device);
-  tensors.forEach((tensor, i) => tensor.settle(storages[i]!));
+  tensors.forEach((tensor, i) => tensor.settleIf(values[i]!, storages[i]!));
+  return storages;
 }
 
 let pendingNodes = 0;

@@ -2,12 +2,13 @@ import { checkOptions, DisposedError, PolluxError } from '../errors.js';
 import { Device, type DeviceBuffer, type RunResult } from '../runtime/index.js';
 import { type Argument, type ArgumentOf, ownArguments, readArguments } from './arguments.js';
 import { evaluateTensors, TensorBase } from './base.js';
-import { bindingOf, planFor, type ReadyPlan, resolveDevice, storageOfResult } from './evaluate.js';
+import { bindingOf, drawPending, planFor, type ReadyPlan, resolveDevice, storageOfResult } from './evaluate.js';
 import { explainFailure } from './replay.js';
-import { type Group, groupOf } from './group.js';
+import { Group, groupOf } from './group.js';
 import { nextState } from './random.js';
-import { refuseInTrace } from './trace.js';
-import { ResultNumber, type Source, type Stateful, type TracedStep, traceStep } from './tracing.js';
+import type { Storage } from './storage.js';
+import { refuseInTrace, type StateSlot } from './trace.js';
+import { refuseAsync, ResultNumber, type Source, type Stateful, type TracedStep, traceStep } from './tracing.js';
 import { mapTree } from './tree.js';
 import { wrap } from './wrap.js';
 
@@ -65,14 +66,25 @@ function placed(state: readonly TensorBase[], list: readonly Argument[]): boolea
   return state.every(there) && list.every(({ source }) => !(source instanceof TensorBase) || there(source));
 }
 
+interface Outcome {
+  readonly value: unknown;
+  readonly nanoseconds?: Float64Array;
+  readonly entry: Entry;
+}
+
+/** The data that a call saw, where other data was put in its place while the call waited; else the tensor's own. */
+function storageAtCall({ tensor }: StateSlot, seen: ReadonlyMap<TensorBase, Storage> | undefined): Storage {
+  const then = seen?.get(tensor);
+  return then?.usable ? then : tensor.storage()!;
+}
+
 class CompiledFunction {
   readonly #fn: (...args: never[]) => unknown;
   readonly #options: CompileOptions;
   readonly #state: readonly Stateful[];
-  readonly #group: Group | undefined;
+  readonly #group: Group;
   readonly #entries = new Map<string, Entry>();
   #latest: Entry | undefined;
-  #turn: Promise<unknown> | undefined;
   #disposed = false;
   plans = 0;
 
@@ -81,13 +93,14 @@ class CompiledFunction {
     this.#options = options;
     const { state = [] } = options;
     this.#state = Array.isArray(state) ? state : [state as Stateful];
-    this.#group = groupOf(this.#state);
+    for (const owner of this.#state) {
+      if (typeof owner?.visitState !== 'function')
+        throw new TypeError('compile: state must be a module, an optimizer or another Stateful, or a list of them.');
+    }
+    this.#group = groupOf(this.#state) ?? new Group();
   }
 
-  async run(
-    args: readonly unknown[],
-    options: RunCallOptions & { profile?: boolean } = {},
-  ): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+  async run(args: readonly unknown[], options: RunCallOptions & { profile?: boolean } = {}): Promise<Outcome> {
     refuseInTrace('A compiled function');
     if (this.#disposed) throw new DisposedError('This compiled function');
     checkOptions('run', options, ['signal', 'profile']);
@@ -96,28 +109,33 @@ class CompiledFunction {
     // Traced here and now: modes and structure are those of the moment of the call.
     const entry = this.#find(list) ?? this.#make(args, list);
     // A call that has to wait (a plan is being made, a failure cleared, state drawn) keeps its place and its own data.
-    if (this.#turn || this.#group?.clearing || !entry.ready || !placed(entry.state, list)) {
-      list = ownArguments(list);
-      const turn = (this.#turn ?? Promise.resolve()).then(() => this.#prepare(entry, list));
-      const settled = turn.then(
-        () => undefined,
-        () => undefined,
-      );
-      this.#turn = settled;
-      await turn.finally(() => {
-        if (this.#turn === settled) this.#turn = undefined;
-      });
-    }
-    return this.#start(entry, list, options);
+    const group = this.#group;
+    if (!group.turn && !group.clearing && entry.ready && placed(entry.state, list)) return this.#start(entry, list, options).outcome;
+    list = ownArguments(list);
+    const seen = new Map(entry.state.map((tensor) => [tensor, tensor.hold()]));
+    const started = (group.turn ?? Promise.resolve()).then(async () => {
+      await this.#prepare(entry, list, seen);
+      return this.#start(entry, list, options, seen);
+    });
+    const turn = started.then(
+      () => undefined,
+      () => undefined,
+    );
+    group.turn = turn;
+    void turn.then(() => {
+      if (group.turn === turn) group.turn = undefined;
+    });
+    return (await started).outcome;
   }
 
   /** Everything slow that may come before a run: clearing a failure, drawing parameters, compiling. */
-  async #prepare(entry: Entry, list: readonly Argument[]): Promise<void> {
+  async #prepare(entry: Entry, list: readonly Argument[], seen: ReadonlyMap<TensorBase, Storage>): Promise<void> {
     entry.ready ??= await entry.making;
+    await drawPending([...seen.values()], this.#deviceName());
     const lazy = list.map((argument) => argument.source).filter((source) => source instanceof TensorBase);
-    const open = [...entry.state, ...lazy].filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
+    const open = lazy.filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
     if (open.length) await evaluateTensors([...new Set(open)], this.#deviceName());
-    while (this.#group?.clearing) await this.#group.clearing;
+    while (this.#group.clearing) await this.#group.clearing;
   }
 
   #tensors(): TensorBase[] {
@@ -171,14 +189,19 @@ class CompiledFunction {
     return entry;
   }
 
-  #binding(source: Source, list: readonly Argument[], device: Device): DeviceBuffer | ArrayBufferView {
+  #binding(
+    source: Source,
+    list: readonly Argument[],
+    device: Device,
+    seen?: ReadonlyMap<TensorBase, Storage>,
+  ): DeviceBuffer | ArrayBufferView {
     switch (source.from) {
       case 'argument': {
         const given = list[source.index]!.source;
         return given instanceof TensorBase ? bindingOf(given.storage()!, device) : given;
       }
       case 'state': {
-        const storage = source.slot.tensor.storage()!;
+        const storage = storageAtCall(source.slot, seen);
         storage.check(source.slot.path);
         if (!storage.buffer && source.updated) {
           storage.buffer = device.upload(storage.host!);
@@ -193,35 +216,52 @@ class CompiledFunction {
     }
   }
 
-  async #start(
+  /** Hands the run over. Its outcome comes in a field, so that whoever awaits the start does not await the end. */
+  #start(
     entry: Entry,
     list: readonly Argument[],
     options: RunCallOptions & { profile?: boolean },
-  ): Promise<{ value: unknown; nanoseconds?: Float64Array; entry: Entry }> {
+    seen?: ReadonlyMap<TensorBase, Storage>,
+  ): { outcome: Promise<Outcome> } {
     this.#latest = entry;
     const { loaded } = entry.ready!;
+    const { debug } = this.#options;
+    const bindings = entry.step.sources.map((source) => this.#binding(source, list, loaded.device, seen));
+    this.#group.enter();
+    const running = loaded.run(bindings, {
+      signal: options.signal,
+      group: this.#state.length ? this.#group.id : 0,
+      debug,
+      profile: options.profile,
+    });
+    // From here on lazy expressions that read the old state are stale: what they would run comes after this step.
+    for (const slot of entry.step.updated) {
+      const storage = storageAtCall(slot, seen);
+      const replaced = storage !== slot.tensor.storage();
+      const next = storage.overwritten();
+      if (!replaced) slot.tensor.settle(next);
+    }
+    return { outcome: this.#finish(entry, list, bindings, running) };
+  }
+
+  async #finish(
+    entry: Entry,
+    list: readonly Argument[],
+    bindings: readonly (DeviceBuffer | ArrayBufferView)[],
+    running: Promise<RunResult>,
+  ): Promise<Outcome> {
     const group = this.#group;
-    const bindings = entry.step.sources.map((source) => this.#binding(source, list, loaded.device));
-    group?.enter();
     try {
-      const running = loaded.run(bindings, {
-        signal: options.signal,
-        group: group?.id,
-        debug: this.#options.debug,
-        profile: options.profile,
-      });
-      // From here on lazy expressions that read the old state are stale: what they would run comes after this step.
-      for (const { tensor } of entry.step.updated) tensor.settle(tensor.storage()!.overwritten());
       const run = await running;
-      if (run.skipped) throw await group!.skipped();
+      if (run.skipped) throw await group.skipped();
       if (run.failure) {
         const cause = explainFailure(entry.step, entry.ready!, run.failure, bindings, list, this.#options.debug ?? false);
-        group?.fail(cause);
+        if (this.#state.length) group.fail(cause);
         throw await cause;
       }
       return { value: this.#wrapResults(entry, run), nanoseconds: run.stepNanoseconds, entry };
     } finally {
-      group?.leave();
+      group.leave();
     }
   }
 
@@ -265,10 +305,7 @@ export function compile(first: CompileOptions | ((...args: never[]) => unknown),
   if (typeof fn !== 'function') throw new TypeError('compile: expected compile(fn) or compile({ state }, fn).');
   checkOptions('compile', options, ['state', 'device', 'precision', 'debug', 'onCompile']);
   if (fn.constructor.name === 'AsyncFunction') {
-    throw new PolluxError(
-      'ASYNC_TRACE',
-      'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.',
-    );
+    throw refuseAsync();
   }
   const compiled = new CompiledFunction(options, fn);
   const call = async (...args: unknown[]): Promise<unknown> => (await compiled.run(args)).value;

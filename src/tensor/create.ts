@@ -1,4 +1,4 @@
-import { PolluxError } from '../errors.js';
+import { checkOptions, PolluxError } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import { sizeOf } from '../graph/op.js';
@@ -116,12 +116,14 @@ export function eye<N extends number>(n: N): Tensor<readonly [N, N], 'float32'> 
 
 /** Uniform numbers in [low, high). */
 export function uniform<const S extends Shape>(shape: S, options: { low?: number; high?: number } = {}): Tensor<Reshape<S>, 'float32'> {
+  checkOptions('uniform', options, ['low', 'high']);
   const { low = 0, high = 1 } = options;
   return wrap(affine(uniformValue([...shape]), high - low, low));
 }
 
 /** Normal numbers. */
 export function normal<const S extends Shape>(shape: S, options: { mean?: number; std?: number } = {}): Tensor<Reshape<S>, 'float32'> {
+  checkOptions('normal', options, ['mean', 'std']);
   const { mean = 0, std = 1 } = options;
   return wrap(affine(normalValue([...shape]), std, mean));
 }

@@ -1,4 +1,4 @@
-import { PolluxError } from '../errors.js';
+import { checkOptions, PolluxError } from '../errors.js';
 import type { Value } from '../graph/node.js';
 import { show } from '../graph/op.js';
 import * as ops from '../ops/index.js';
@@ -87,6 +87,8 @@ export function valueAndGrad<A extends Differentiable>(
   fn: (...args: A) => Tensor,
   options: GradOptions = {},
 ): (...args: A) => [Tensor, unknown] {
+  if (typeof fn !== 'function') throw new TypeError(`grad: expected a function of tensors, got ${typeof fn}.`);
+  checkOptions('grad', options, ['argnums']);
   const { argnums = 0 } = options;
   const wanted = typeof argnums === 'number' ? [argnums] : argnums;
   return (...args) => {
@@ -105,6 +107,9 @@ export function customGradient<A extends Differentiable>(
   forward: (...args: A) => Tensor,
   backward: (cotangent: Tensor, inputs: A, output: Tensor) => readonly (Tensor | undefined)[],
 ): (...args: A) => Tensor {
+  if (typeof forward !== 'function' || typeof backward !== 'function') {
+    throw new TypeError('customGradient: expected two functions, customGradient(forward, backward).');
+  }
   const wrapped = ops.customGradient(
     (...inputs: Value[]) => forward(...(inputs.map((value) => wrap(value)) as unknown as A)).value,
     (cotangent: Value, inputs: readonly Value[], output: Value) =>
@@ -118,6 +123,7 @@ export function customGradient<A extends Differentiable>(
  * (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). Results and gradients have the same bits.
  */
 export function checkpoint<A extends Differentiable, R extends Tensor>(fn: (...args: A) => R): (...args: A) => R {
+  if (typeof fn !== 'function') throw new TypeError(`checkpoint: expected a function of tensors, got ${typeof fn}.`);
   return (...args) => {
     const inputs = args.map((x) => tensorValue(x, 'checkpoint'));
     return ops.checkpoint((...values: Value[]) => fn(...(values.map((value) => wrap(value)) as unknown as A)), inputs) as R;

@@ -8,6 +8,8 @@ import { acknowledge } from '../runtime/index.js';
 export class Group {
   static #last = 0;
   readonly id = ++Group.#last;
+  /** The latest call that waits for its plan or its data; calls behind it wait for it. */
+  turn: Promise<void> | undefined;
   #inFlight = 0;
   #cause: Promise<unknown> | undefined;
   #cleared: Promise<void> | undefined;

@@ -1,3 +1,4 @@
+import { checkOptions } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
@@ -14,7 +15,12 @@ export interface ReduceOptions<K extends boolean = boolean> {
 type Axes = number | readonly number[] | undefined;
 type Builder = (x: Value, axes?: Axes, keepDims?: boolean) => Value;
 
-const reduce = (op: Builder, x: Tensor, axes: Axes, options?: ReduceOptions): Tensor => wrap(op(x.value, axes, options?.keepDims ?? false));
+function keepDims(options: ReduceOptions | undefined): boolean {
+  checkOptions('reduction', options, ['keepDims', 'correction']);
+  return options?.keepDims ?? false;
+}
+
+const reduce = (op: Builder, x: Tensor, axes: Axes, options?: ReduceOptions): Tensor => wrap(op(x.value, axes, keepDims(options)));
 
 // biome-ignore-start lint/suspicious/noExplicitAny: `any` is how an unknown rank is written
 /** Reductions over one axis, several, or (without an argument) all. Negative axes count from the end. */
@@ -102,7 +108,7 @@ export abstract class Reductions extends Arithmetic {
     options?: ReduceOptions<K>,
   ): Tensor<Reduce<S, A, K>, 'int32'>;
   argmax(this: Tensor, axis = -1, options?: ReduceOptions): Tensor {
-    return wrap(ops.argmax(this.value, axis, options?.keepDims ?? false));
+    return wrap(ops.argmax(this.value, axis, keepDims(options)));
   }
 
   /** Index (int32) of the smallest element along an axis (default the last). */
@@ -112,7 +118,7 @@ export abstract class Reductions extends Arithmetic {
     options?: ReduceOptions<K>,
   ): Tensor<Reduce<S, A, K>, 'int32'>;
   argmin(this: Tensor, axis = -1, options?: ReduceOptions): Tensor {
-    return wrap(ops.argmin(this.value, axis, options?.keepDims ?? false));
+    return wrap(ops.argmin(this.value, axis, keepDims(options)));
   }
 
   /** Mean squared deviation; divisor n - correction (default 1, as PyTorch). */
@@ -121,7 +127,7 @@ export abstract class Reductions extends Arithmetic {
     axes?: Axes,
     options?: ReduceOptions & { correction?: number },
   ): Tensor<any, D> {
-    return wrap(ops.variance(this.value, axes, options?.keepDims ?? false, options?.correction ?? 1));
+    return wrap(ops.variance(this.value, axes, keepDims(options), options?.correction ?? 1));
   }
   /** Square root of `variance`. */
   std<S extends Shape, D extends DType>(
@@ -129,7 +135,7 @@ export abstract class Reductions extends Arithmetic {
     axes?: Axes,
     options?: ReduceOptions & { correction?: number },
   ): Tensor<any, D> {
-    return wrap(ops.std(this.value, axes, options?.keepDims ?? false, options?.correction ?? 1));
+    return wrap(ops.std(this.value, axes, keepDims(options), options?.correction ?? 1));
   }
   /** Euclidean norm. */
   norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> {

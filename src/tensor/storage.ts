@@ -40,6 +40,11 @@ export class Storage {
     return this.buffer?.device.name;
   }
 
+  /** False once the data has been freed or overwritten. */
+  get usable(): boolean {
+    return !this.#disposed && !this.#stale;
+  }
+
   /** Throws if the data is gone. */
   check(what = `Tensor ${show(this.leaf)}`): void {
     if (this.#disposed) throw new DisposedError(what);
@@ -86,6 +91,12 @@ export const storageOf = (value: Value): Storage | undefined => storages.get(val
 
 /** Storages made inside the running `tidy`. Follows awaits, so that overlapping scopes do not mix. */
 const scopes = new AsyncLocalStorage<Set<Storage>>();
+
+/** The running `tidy`, if there is one. */
+export const currentScope = (): object | undefined => scopes.getStore();
+
+/** Takes a storage out of the running `tidy`: it belongs to a tensor from outside, such as a parameter. */
+export const keepStorage = (storage: Storage): void => void scopes.getStore()?.delete(storage);
 
 /** Runs `fn` and hands every storage that was made meanwhile to `release`, with what `fn` returned. */
 export function collectStorages<R>(fn: () => R, release: (made: Set<Storage>, result: Awaited<R>) => void): R {

@@ -42,6 +42,15 @@ export class ResultNumber {
   constructor(readonly index: number) {}
 }
 
+/** The error of a function that is async; what its promise comes to is of no interest. */
+export function refuseAsync(promise?: Promise<unknown>): PolluxError {
+  promise?.catch(() => undefined);
+  return new PolluxError(
+    'ASYNC_TRACE',
+    'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.',
+  );
+}
+
 /** Runs the function once on tensors without data, and collects what it built. */
 export function traceStep(
   fn: (...args: never[]) => unknown,
@@ -64,15 +73,9 @@ export function traceStep(
   const returned = runTrace(trace, () => {
     const tensors = inputs.map((value, i) => Object.assign(wrap(value), { name: list[i]!.path }));
     const result = fn(...(replaceArguments(args, tensors) as never[]));
-    if (result instanceof Promise) {
-      result.catch(() => undefined);
-      throw new PolluxError(
-        'ASYNC_TRACE',
-        'compile: the function is async. It is traced once, synchronously, and must not await: read data and results outside of it.',
-      );
-    }
     const results: Value[] = [];
     const template = mapTree(result, (x) => {
+      if (x instanceof Promise) throw refuseAsync(x);
       if (!isTensor(x)) return x;
       results.push(x.value);
       return new ResultNumber(results.length - 1);

@@ -1,6 +1,6 @@
 import { checkOptions, PolluxError } from '../errors.js';
 import { DataLoader, type Dataset, type LoaderOptions, type Schema } from '../data/index.js';
-import type { Module } from '../nn/index.js';
+import { Module } from '../nn/index.js';
 import { Optimizer, OptimizerDescription } from '../optim/index.js';
 import { type Compiled, compile, evaluate, type HostData, type Precision, resolveDevice, Tensor, wrap } from '../tensor/index.js';
 import * as ops from '../ops/index.js';
@@ -58,6 +58,7 @@ export class Trainer {
   constructor(model: Module, options: TrainerOptions) {
     checkOptions('Trainer', options, ['loss', 'optimizer', 'metrics', 'device', 'precision', 'debug']);
     const { loss, optimizer, metrics = [], device, precision, debug } = options;
+    if (!(model instanceof Module)) throw new TypeError('Trainer: the model must be an nn.Module, such as new nn.Sequential(...).');
     if (typeof loss !== 'function')
       throw new TypeError('Trainer: loss must be a function of output and target, such as losses.crossEntropy.');
     if (!(optimizer instanceof OptimizerDescription || optimizer instanceof Optimizer))
