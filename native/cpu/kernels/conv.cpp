@@ -9,27 +9,27 @@ namespace {
 
 struct Phase {
   Window window;
-  int64_t rows, columns;    // output pixels of the phase in one image
-  int64_t offset_y, offset_x;  // its first one
+  int64_t rows, columns;             // output pixels of the phase in one image
+  int64_t offset_y, offset_x;        // its first one
   int64_t first_tap_y, first_tap_x;  // taps first, first + stride, ...
-  int64_t packed;           // where its weights begin
+  int64_t packed;                    // where its weights begin
 };
 
 struct Convolution {
   int64_t images;
-  Image source;             // x, or dy
-  int64_t outputs;          // channels of y, or of dx
-  int64_t target_width;     // of y, or of dx
-  int64_t target_size;      // numbers in one image of y, or of dx
+  Image source;          // x, or dy
+  int64_t outputs;       // channels of y, or of dx
+  int64_t target_width;  // of y, or of dx
+  int64_t target_size;   // numbers in one image of y, or of dx
   int64_t kernel_y, kernel_x, stride_y, stride_x;
-  int64_t step_y, step_x;   // distance of the pixels of a phase in the target
-  int64_t rows;             // rows of the largest phase
-  int64_t height;           // of a strip
+  int64_t step_y, step_x;  // distance of the pixels of a phase in the target
+  int64_t rows;            // rows of the largest phase
+  int64_t height;          // of a strip
   int64_t packed_size, strip_size;
   bool has_bias, relu, transposed;
   Chunks chunks;
   int phase_count;
-  Phase phases[1];          // phase_count of them
+  Phase phases[1];  // phase_count of them
 };
 
 constexpr int64_t kStripFloats = 32 * 1024;  // 128 KiB
@@ -64,7 +64,8 @@ void pack_weights(const RunContext& context, const Convolution& p, const float* 
       for (int i = 0; i < p.phase_count; ++i) {
         const Phase& phase = p.phases[i];
         const Window& window = phase.window;
-        if (phase.first_tap_y != ky % p.stride_y || phase.first_tap_x != kx % p.stride_x || window.window_y == 0) continue;
+        if (phase.first_tap_y != ky % p.stride_y || phase.first_tap_x != kx % p.stride_x || window.window_y == 0)
+          continue;
         const int64_t t = window.window_y - 1 - ky / p.stride_y, u = window.window_x - 1 - kx / p.stride_x;
         pack_rows(w + tap * p.outputs, taps * p.outputs, p.outputs, (t * window.window_x + u) * rows, rows,
                   packed + phase.packed, window.window_y * window.window_x * rows * kPanel);
@@ -84,16 +85,17 @@ void run_convolution(const Prepared& prepared, const RunContext& context) {
   ScratchSlots slots(packed + p.packed_size, p.strip_size, p.chunks.count);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
-    for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
-      const Strip strip = make_strip(p.source, source + image * p.source.size(), strip_region(p, begin, end), slot);
-      for (int i = 0; i < p.phase_count; ++i) {
-        const Phase& phase = p.phases[i];
-        const int64_t y = begin * p.step_y + phase.offset_y;
-        correlate(p.source, phase.window, strip, packed + phase.packed, p.outputs, begin, min64(end, phase.rows), phase.columns,
-                  target + image * p.target_size + (y * p.target_width + phase.offset_x) * p.outputs,
-                  p.step_y * p.target_width * p.outputs, p.step_x * p.outputs, p.relu ? kRelu : 0, bias);
-      }
-    });
+    for_each_strip(
+        p.chunks.begin(chunk), p.chunks.end(chunk), p.rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
+          const Strip strip = make_strip(p.source, source + image * p.source.size(), strip_region(p, begin, end), slot);
+          for (int i = 0; i < p.phase_count; ++i) {
+            const Phase& phase = p.phases[i];
+            const int64_t y = begin * p.step_y + phase.offset_y;
+            correlate(p.source, phase.window, strip, packed + phase.packed, p.outputs, begin, min64(end, phase.rows),
+                      phase.columns, target + image * p.target_size + (y * p.target_width + phase.offset_x) * p.outputs,
+                      p.step_y * p.target_width * p.outputs, p.step_x * p.outputs, p.relu ? kRelu : 0, bias);
+          }
+        });
     slots.give_back(slot);
   });
 }
@@ -109,7 +111,8 @@ PolluxResult finish(Convolution& p, Prepared* prepared) {
     phase.packed = p.packed_size;
     p.packed_size += round_up(packed_floats(steps, p.outputs), 16);
     p.rows = max64(p.rows, phase.rows);
-    work += 2.0 * static_cast<double>(steps) * static_cast<double>(phase.columns) * static_cast<double>(round_up(p.outputs, kLanes));
+    work += 2.0 * static_cast<double>(steps) * static_cast<double>(phase.columns) *
+            static_cast<double>(round_up(p.outputs, kLanes));
   }
   const int64_t width = strip_region(p, 0, p.rows).pitch(p.source);
   const int64_t halo = (strip_region(p, 0, 1).bottom - strip_region(p, 0, 1).top) * width;
@@ -121,7 +124,8 @@ PolluxResult finish(Convolution& p, Prepared* prepared) {
     if (!inside(region, p.source)) p.strip_size = max64(p.strip_size, region.size(p.source));
   }
   p.strip_size = round_up(p.strip_size, 16);
-  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p.packed_size + p.strip_size * ScratchSlots::count(p.chunks.count));
+  prepared->scratch_bytes =
+      4 * static_cast<uint64_t>(p.packed_size + p.strip_size * ScratchSlots::count(p.chunks.count));
   prepared->run = run_convolution;
   return POLLUX_SUCCESS;
 }
@@ -152,8 +156,8 @@ PolluxResult prepare_forward(const PolluxStep& step, Prepared* prepared) {
     return POLLUX_SUCCESS;
   }
   const bool pointwise = w[1] == 1 && w[2] == 1 && stride[0] == 1 && stride[1] == 1 && y[1] == x[1] && y[2] == x[2];
-  if (pointwise && padding[0] == 0 && padding[2] == 0) {  // join short rows, so that tiles do not end with them
-    int64_t joined = max64(1, min64(x[1], 16 * kTileRows / x[2]));
+  if (pointwise && padding[0] == 0 && padding[2] == 0) {  // join short rows into whole tiles
+    int64_t joined = max64(1, min64(x[1], kTileRows / x[2]));
     while (x[1] % joined != 0) --joined;
     p->source = {x[1] / joined, x[2] * joined, x[3]};
     p->target_width = p->phases[0].columns = x[2] * joined;

@@ -25,18 +25,19 @@ constexpr int64_t kStripFloats = 16 * 1024;  // 64 KiB
 void run_nothing(const Prepared&, const RunContext&) {}
 
 // kLanes of 4 and 8 come with 16 registers: weights of one vector of channels are all that fits.
-void run_patches(const ConvolutionPool& p, const float* x, int64_t pitch, const float* packed, const float* bias, float* y,
-                 uint8_t* index) {
+void run_patches(const ConvolutionPool& p, const float* x, int64_t pitch, const float* packed, const float* bias,
+                 float* y, uint8_t* index) {
   for (int64_t q = 0; q < p.outputs; q += kPanel) {
     const int64_t here = min64(kPanel, p.outputs - q), width = here <= kLanes ? kLanes : kPanel;
     const float* weights = packed + q * 9;
     if (kLanes == 16 && width == kPanel) {
-      pool_patches<2>(x, pitch, weights, width, bias + q, p.relu, p.columns, p.outputs, vec_tail(here - kLanes), y + q, index + q);
+      pool_patches<2>(x, pitch, weights, width, bias + q, p.relu, p.columns, p.outputs, vec_tail(here - kLanes), y + q,
+                      index + q);
       continue;
     }
     for (int64_t o = 0; o < here; o += kLanes) {
-      pool_patches<1>(x, pitch, weights + o, width, bias + q + o, p.relu, p.columns, p.outputs, vec_tail(here - o), y + q + o,
-                      index + q + o);
+      pool_patches<1>(x, pitch, weights + o, width, bias + q + o, p.relu, p.columns, p.outputs, vec_tail(here - o),
+                      y + q + o, index + q + o);
     }
   }
 }
@@ -55,20 +56,22 @@ void run_convolution_pool(const Prepared& prepared, const RunContext& context) {
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
     float* row = slot + p.strip_size;
-    for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
-      const Region region = region_of(p.window, begin * p.pooling.height, end * p.pooling.height, columns);
-      const Strip strip = make_strip(p.source, x + image * p.source.size(), region, slot);
-      for (int64_t a = begin; a < end; ++a) {
-        const int64_t at = (image * p.rows + a) * p.columns * p.outputs;
-        if (p.patches) {
-          run_patches(p, strip.at(p.source, 2 * a - p.window.top, -p.window.left), strip.pitch, packed, bias, y + at, index + at);
-          continue;
-        }
-        correlate(p.source, p.window, strip, packed, p.outputs, a * p.pooling.height, (a + 1) * p.pooling.height, columns, row, pitch,
-                  p.outputs, 0, bias);
-        pool_row(p.pooling, row, pitch, p.columns, p.outputs, p.relu, y + at, index + at);
-      }
-    });
+    for_each_strip(
+        p.chunks.begin(chunk), p.chunks.end(chunk), p.rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
+          const Region region = region_of(p.window, begin * p.pooling.height, end * p.pooling.height, columns);
+          const Strip strip = make_strip(p.source, x + image * p.source.size(), region, slot);
+          for (int64_t a = begin; a < end; ++a) {
+            const int64_t at = (image * p.rows + a) * p.columns * p.outputs;
+            if (p.patches) {
+              run_patches(p, strip.at(p.source, 2 * a - p.window.top, -p.window.left), strip.pitch, packed, bias,
+                          y + at, index + at);
+              continue;
+            }
+            correlate(p.source, p.window, strip, packed, p.outputs, a * p.pooling.height, (a + 1) * p.pooling.height,
+                      columns, row, pitch, p.outputs, 0, bias);
+            pool_row(p.pooling, row, pitch, p.columns, p.outputs, p.relu, y + at, index + at);
+          }
+        });
     slots.give_back(slot);
   });
 }
@@ -95,7 +98,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   p->relu = strcmp(text(step, "activation", "none"), "relu") == 0;
   p->patches = w[1] == 3 && w[2] == 3 && w[3] == 1 && stride[0] == 1 && stride[1] == 1 && pool[0] == 2 && pool[1] == 2;
   const int64_t steps = w[1] * w[2] * w[3], columns = y[2] * pool[1];
-  const double work = 2.0 * static_cast<double>(steps * pool[0] * columns) * static_cast<double>(round_up(p->outputs, kLanes));
+  const double work =
+      2.0 * static_cast<double>(steps * pool[0] * columns) * static_cast<double>(round_up(p->outputs, kLanes));
   p->chunks = plan_rows(p->images * p->rows, work);
   const Region one = region_of(p->window, 0, pool[0], columns);
   p->height = (kStripFloats - one.size(p->source)) / max64(1, pool[0] * p->window.step_y * one.pitch(p->source));

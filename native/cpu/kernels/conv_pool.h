@@ -20,7 +20,9 @@ inline Vec vec_select(__mmask16 mask, Vec yes, Vec no) { return _mm512_mask_blen
 // A place in the window for each lane.
 using Places = __m128i;
 inline Places no_places() { return _mm_setzero_si128(); }
-inline Places select_place(__mmask16 mask, int place, Places no) { return _mm_mask_mov_epi8(no, mask, _mm_set1_epi8(static_cast<char>(place))); }
+inline Places select_place(__mmask16 mask, int place, Places no) {
+  return _mm_mask_mov_epi8(no, mask, _mm_set1_epi8(static_cast<char>(place)));
+}
 inline void store_places(uint8_t* to, Places x, Tail tail) { _mm_mask_storeu_epi8(to, tail, x); }
 // x where the byte is `place`, zero elsewhere.
 inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
@@ -37,7 +39,9 @@ inline Vec vec_select(Vec mask, Vec yes, Vec no) { return _mm256_blendv_ps(no, y
 
 using Places = Vec;  // as floats
 inline Places no_places() { return vec_zero(); }
-inline Places select_place(Vec mask, int place, Places no) { return vec_select(mask, vec_set(static_cast<float>(place)), no); }
+inline Places select_place(Vec mask, int place, Places no) {
+  return vec_select(mask, vec_set(static_cast<float>(place)), no);
+}
 inline void store_places(uint8_t* to, Places x, Tail tail) {
   alignas(32) int32_t number[8], here[8];
   _mm256_store_si256(reinterpret_cast<__m256i*>(number), _mm256_cvttps_epi32(x));
@@ -65,7 +69,9 @@ inline Vec vec_select(VecMask mask, Vec yes, Vec no) { return mask ? yes : no; }
 
 using Places = Vec;  // as floats
 inline Places no_places() { return vec_zero(); }
-inline Places select_place(VecMask mask, int place, Places no) { return vec_select(mask, vec_set(static_cast<float>(place)), no); }
+inline Places select_place(VecMask mask, int place, Places no) {
+  return vec_select(mask, vec_set(static_cast<float>(place)), no);
+}
 inline void store_places(uint8_t* to, Places x, Tail tail) {
   for (int i = 0; i < tail; ++i) to[i] = static_cast<uint8_t>(x[i]);
 }
@@ -77,8 +83,8 @@ inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
 #endif
 
 // One row of windows: x has pooling.height rows `pitch` apart, of pixels of `channels` numbers.
-inline void pool_row(const Pooling& pooling, const float* x, int64_t pitch, int64_t columns, int64_t channels, bool relu,
-                     float* y, uint8_t* index) {
+inline void pool_row(const Pooling& pooling, const float* x, int64_t pitch, int64_t columns, int64_t channels,
+                     bool relu, float* y, uint8_t* index) {
   for (int64_t b = 0; b < columns; ++b) {
     for (int64_t c = 0; c < channels; c += kLanes) {
       const Tail tail = vec_tail(channels - c);
@@ -112,7 +118,8 @@ inline void unpool(const Pooling& pooling, int64_t rows, int64_t columns, int64_
         for (int64_t r = 0; r < pooling.height; ++r) {
           float* pixel = to + (a * pooling.height + r) * pitch + b * pooling.width * channels + c;
           for (int64_t s = 0; s < pooling.width; ++s) {
-            vec_store(pixel + s * channels, vec_where_byte(index + c, static_cast<int>(r * pooling.width + s), gradient, tail), tail);
+            vec_store(pixel + s * channels,
+                      vec_where_byte(index + c, static_cast<int>(r * pooling.width + s), gradient, tail), tail);
           }
         }
       }

@@ -76,7 +76,8 @@ inline Strip make_strip(const Image& image, const float* source, const Region& r
       continue;
     }
     clear(to, before);
-    memcpy(to + before, source + (y * image.width + left) * image.channels, static_cast<size_t>(within) * sizeof(float));
+    memcpy(to + before, source + (y * image.width + left) * image.channels,
+           static_cast<size_t>(within) * sizeof(float));
     clear(to + before + within, pitch - before - within);
   }
   return {buffer, pitch, region};
@@ -95,30 +96,39 @@ inline void pack_forward(const RunContext& context, const float* w, int64_t outp
   });
 }
 
-// to(a, b, :) = bias + correlation at output rows [begin, end) and all columns; `to` points at row `begin`, its rows lie
-// `row_stride` and its pixels `pixel_stride` apart.
+// to(a, b, :) = bias + correlation at output rows [begin, end) and all columns; `to` points at row `begin`, its rows
+// lie `row_stride` and its pixels `pixel_stride` apart.
 inline void correlate(const Image& image, const Window& w, const Strip& strip, const float* packed, int64_t outputs,
                       int64_t begin, int64_t end, int64_t columns, float* to, int64_t row_stride, int64_t pixel_stride,
                       int flags, const float* bias) {
   const int64_t steps = w.window_y * w.window_x * image.channels;
   const int tile_rows = balanced_rows(columns);
-  for (int64_t q = 0; q < outputs; q += kPanel) {
-    const int64_t here = min64(kPanel, outputs - q);
+  // Panels that fit in L2 together follow one another on a tile, so that pixels are read and written once.
+  const int64_t group = max64(1, kMostBlock / max64(1, steps * kPanel)) * kPanel;
+  for (int64_t first_output = 0; first_output < outputs; first_output += group) {
+    const int64_t last_output = min64(outputs, first_output + group);
     for (int64_t a = begin; a < end; ++a) {
+      // Window rows above and below the image add nothing.
+      const int64_t y = a * w.step_y - w.top;
+      const int64_t first = min64(max64(0, -y), w.window_y), last = max64(first, min64(w.window_y, image.height - y));
       for (int64_t b = 0; b < columns; b += tile_rows) {
-        const View view{steps ? strip.at(image, a * w.step_y - w.top, b * w.step_x - w.left) : strip.data,
+        const View view{last > first ? strip.at(image, y + first, b * w.step_x - w.left) : strip.data,
                         w.step_x * image.channels, static_cast<int32_t>(w.window_x * image.channels),
-                        static_cast<int32_t>(w.window_y), strip.pitch};
-        run_tile(false, static_cast<int>(min64(tile_rows, columns - b)), here, view, packed + q * steps,
-                 here <= kLanes ? kLanes : kPanel, to + (a - begin) * row_stride + b * pixel_stride + q, pixel_stride, flags,
-                 bias ? bias + q : nullptr);
+                        static_cast<int32_t>(last - first), strip.pitch};
+        for (int64_t q = first_output; q < last_output; q += kPanel) {
+          const int64_t here = min64(kPanel, outputs - q), width = here <= kLanes ? kLanes : kPanel;
+          run_tile(false, static_cast<int>(min64(tile_rows, columns - b)), here, view,
+                   packed + q * steps + first * w.window_x * image.channels * width, width,
+                   to + (a - begin) * row_stride + b * pixel_stride + q, pixel_stride, flags,
+                   bias ? bias + q : nullptr);
+        }
       }
     }
   }
 }
 
-// Calls work(image, begin, end) for the pieces of global rows [begin, end) of images that have `rows` rows each, a piece
-// being at most `height` rows of one image.
+// Calls work(image, begin, end) for the pieces of global rows [begin, end) of images that have `rows` rows each, a
+// piece being at most `height` rows of one image.
 template <typename Work>
 inline void for_each_strip(int64_t begin, int64_t end, int64_t rows, int64_t height, const Work& work) {
   while (begin < end) {

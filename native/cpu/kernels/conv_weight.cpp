@@ -13,11 +13,11 @@ struct WeightGradient {
   Image source;
   int64_t outputs;
   Window window;
-  int64_t steps;           // window_y * window_x * channels
-  int64_t rows, columns;   // of dy in one image; of those rows that are pooled, where dy is unpooled
-  Pooling pooling;         // 1 x 1 for conv2dGradWeight
+  int64_t steps;                      // window_y * window_x * channels
+  int64_t rows, columns;              // of dy in one image; of those rows that are pooled, where dy is unpooled
+  Pooling pooling;                    // 1 x 1 for conv2dGradWeight
   int64_t image_rows, image_columns;  // of the gradient as it arrives
-  int64_t height;          // rows of dy as it arrives in a strip
+  int64_t height;                     // rows of dy as it arrives in a strip
   int64_t strip_size, unpooled_size, partial_size;
   bool unpools, patches;
   Chunks chunks;
@@ -27,35 +27,37 @@ constexpr int64_t kStripFloats = 6 * 1024;  // 24 KiB of x and dy: a strip is re
 
 void run_nothing(const Prepared&, const RunContext&) {}
 
-void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64_t end, const float* dy, float* partial, int flags) {
+void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64_t end, const float* dy, float* partial,
+               int flags) {
   const int64_t taps = p.window.window_x * p.source.channels;
   const int tile_rows = balanced_rows(taps);
   for (int64_t ky = 0; ky < p.window.window_y; ++ky) {
     const float* row = strip.at(p.source, begin * p.window.step_y - p.window.top + ky, -p.window.left);
     for (int64_t i = 0; i < taps; i += tile_rows) {
-      const View view{row + i, p.window.step_x * p.source.channels, static_cast<int32_t>(p.columns), static_cast<int32_t>(end - begin),
-                      p.window.step_y * strip.pitch};
+      const View view{row + i, p.window.step_x * p.source.channels, static_cast<int32_t>(p.columns),
+                      static_cast<int32_t>(end - begin), p.window.step_y * strip.pitch};
       for (int64_t q = 0; q < p.outputs; q += kPanel) {
-        run_tile(true, static_cast<int>(min64(tile_rows, taps - i)), min64(kPanel, p.outputs - q), view, dy + q, p.outputs,
-                 partial + (ky * taps + i) * p.outputs + q, p.outputs, flags, nullptr);
+        run_tile(true, static_cast<int>(min64(tile_rows, taps - i)), min64(kPanel, p.outputs - q), view, dy + q,
+                 p.outputs, partial + (ky * taps + i) * p.outputs + q, p.outputs, flags, nullptr);
       }
     }
   }
 }
 
-void add_patches(const WeightGradient& p, const Strip& strip, int64_t rows, const float* dy, const uint8_t* index, float* partial,
-                 bool accumulate) {
+void add_patches(const WeightGradient& p, const Strip& strip, int64_t rows, const float* dy, const uint8_t* index,
+                 float* partial, bool accumulate) {
   for (int64_t q = 0; q < p.outputs; q += kPanel) {
     const int64_t here = min64(kPanel, p.outputs - q);
     const auto run = here > kLanes ? unpool_patches<2> : unpool_patches<1>;
-    run(strip.data, strip.pitch, rows, p.image_columns, dy + q, index + q, p.outputs, vec_tail(here > kLanes ? here - kLanes : here),
-        partial + q, accumulate);
+    run(strip.data, strip.pitch, rows, p.image_columns, dy + q, index + q, p.outputs,
+        vec_tail(here > kLanes ? here - kLanes : here), partial + q, accumulate);
   }
 }
 
 // dw(o, k) = sum over chunks of partial(k, o), in chunk order.
 void reduce(const RunContext& context, const WeightGradient& p, const float* partials, float* dw) {
-  const Chunks blocks = plan_chunks(ceil_div(p.steps, kLanes), 1 + 32768 / (p.outputs * kLanes * max64(1, p.chunks.count)));
+  const Chunks blocks =
+      plan_chunks(ceil_div(p.steps, kLanes), 1 + 32768 / (p.outputs * kLanes * max64(1, p.chunks.count)));
   parallel(context, blocks.count, [&](int64_t chunk) {
     for (int64_t k = blocks.begin(chunk) * kLanes; k < min64(p.steps, blocks.end(chunk) * kLanes); k += kLanes) {
       const int64_t depth = min64(kLanes, p.steps - k);
@@ -63,14 +65,17 @@ void reduce(const RunContext& context, const WeightGradient& p, const float* par
       for (int64_t o = 0; o < p.outputs; o += kLanes) {
         const Tail tail = vec_tail(p.outputs - o);
         Vec block[kLanes];
-        POLLUX_UNROLL for (int i = 0; i < kLanes; ++i) {
+        POLLUX_UNROLL
+        for (int i = 0; i < kLanes; ++i) {
           block[i] = vec_zero();
           if (i >= depth) continue;
           const float* from = partials + (k + i) * p.outputs + o;
-          for (int64_t c = 0; c < p.chunks.count; ++c, from += p.partial_size) block[i] = vec_add(block[i], vec_load(from, tail));
+          for (int64_t c = 0; c < p.chunks.count; ++c, from += p.partial_size)
+            block[i] = vec_add(block[i], vec_load(from, tail));
         }
         transpose_square(block);
-        POLLUX_UNROLL for (int i = 0; i < kLanes; ++i) {
+        POLLUX_UNROLL
+        for (int i = 0; i < kLanes; ++i) {
           if (o + i < p.outputs) vec_store(dw + (o + i) * p.steps + k, block[i], depth_tail);
         }
       }
@@ -89,23 +94,27 @@ void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
     float* slot = slots.borrow();
     float* partial = partials + chunk * p.partial_size;
     int flags = 0;
-    for_each_strip(p.chunks.begin(chunk), p.chunks.end(chunk), p.image_rows, p.height, [&](int64_t image, int64_t begin, int64_t end) {
-      const float* gradient = dy + (image * p.image_rows + begin) * p.image_columns * p.outputs;
-      const int64_t top = begin * p.pooling.height, bottom = end * p.pooling.height;
-      const Strip strip = make_strip(p.source, x + image * p.source.size(), region_of(p.window, top, bottom, p.columns), slot);
-      const uint8_t* places = !p.unpools ? nullptr : index + (image * p.image_rows + begin) * p.image_columns * p.outputs;
-      if (p.patches) {
-        add_patches(p, strip, end - begin, gradient, places, partial, flags != 0);
-        flags = kAccumulate;
-        return;
-      }
-      if (p.unpools) {
-        unpool(p.pooling, end - begin, p.image_columns, p.outputs, gradient, places, slot + p.strip_size);
-        gradient = slot + p.strip_size;
-      }
-      add_strip(p, strip, top, bottom, gradient, partial, flags);
-      flags = kAccumulate;
-    });
+    for_each_strip(
+        p.chunks.begin(chunk), p.chunks.end(chunk), p.image_rows, p.height,
+        [&](int64_t image, int64_t begin, int64_t end) {
+          const float* gradient = dy + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+          const int64_t top = begin * p.pooling.height, bottom = end * p.pooling.height;
+          const Strip strip =
+              make_strip(p.source, x + image * p.source.size(), region_of(p.window, top, bottom, p.columns), slot);
+          const uint8_t* places =
+              !p.unpools ? nullptr : index + (image * p.image_rows + begin) * p.image_columns * p.outputs;
+          if (p.patches) {
+            add_patches(p, strip, end - begin, gradient, places, partial, flags != 0);
+            flags = kAccumulate;
+            return;
+          }
+          if (p.unpools) {
+            unpool(p.pooling, end - begin, p.image_columns, p.outputs, gradient, places, slot + p.strip_size);
+            gradient = slot + p.strip_size;
+          }
+          add_strip(p, strip, top, bottom, gradient, partial, flags);
+          flags = kAccumulate;
+        });
     slots.give_back(slot);
   });
   reduce(context, p, partials, output_data<float>(prepared, context, 0));
@@ -129,15 +138,16 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   p->window = {dw[1], dw[2], stride[0], stride[1], padding[0], padding[2]};
   p->steps = dw[1] * dw[2] * dw[3];
   p->pooling = {pool[0], pool[1]};
-  p->patches = kUnpoolsPatches && p->unpools && dw[1] == 3 && dw[2] == 3 && dw[3] == 1 && stride[0] == 1 && stride[1] == 1 &&
-               pool[0] == 2 && pool[1] == 2;
+  p->patches = kUnpoolsPatches && p->unpools && dw[1] == 3 && dw[2] == 3 && dw[3] == 1 && stride[0] == 1 &&
+               stride[1] == 1 && pool[0] == 2 && pool[1] == 2;
   p->image_rows = dy[1];
   p->image_columns = dy[2];
   p->rows = dy[1] * pool[0];
   p->columns = dy[2] * pool[1];
   p->partial_size = round_up(p->steps * p->outputs, 16);
   const int64_t all_rows = dy[2] == 0 ? 0 : x[0] * dy[1];  // rows without pixels add nothing
-  const double row_work = 2.0 * static_cast<double>(p->steps * pool[0] * p->columns) * static_cast<double>(round_up(p->outputs, kLanes));
+  const double row_work =
+      2.0 * static_cast<double>(p->steps * pool[0] * p->columns) * static_cast<double>(round_up(p->outputs, kLanes));
   // So many chunks that writing and adding the partial gradients costs at most about a twentieth of the arithmetic.
   const double afford = 0.0005 * row_work * static_cast<double>(all_rows) / static_cast<double>(p->partial_size);
   const int64_t most = afford < 1 ? 1 : afford > 64 ? 64 : static_cast<int64_t>(afford);
@@ -148,14 +158,16 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
     const int64_t enough = ceil_div(128, p->columns * pool[0]);  // steps that outweigh loading and storing the tile
     p->height = min64(p->image_rows, max64(enough, (kStripFloats - one.size(p->source)) / per_row));
     for (int64_t begin = 0; begin < p->image_rows; ++begin) {
-      const Region region = region_of(p->window, begin * pool[0], min64(p->image_rows, begin + p->height) * pool[0], p->columns);
+      const Region region =
+          region_of(p->window, begin * pool[0], min64(p->image_rows, begin + p->height) * pool[0], p->columns);
       if (!inside(region, p->source)) p->strip_size = max64(p->strip_size, region.size(p->source));
     }
   }
   p->strip_size = round_up(p->strip_size, 16);
   p->unpooled_size = p->unpools && !p->patches ? round_up(p->height * pool[0] * p->columns * p->outputs, 16) : 0;
-  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->partial_size * p->chunks.count +
-                                                      (p->strip_size + p->unpooled_size) * ScratchSlots::count(p->chunks.count));
+  prepared->scratch_bytes =
+      4 * static_cast<uint64_t>(p->partial_size * p->chunks.count +
+                                (p->strip_size + p->unpooled_size) * ScratchSlots::count(p->chunks.count));
   prepared->run = run_weight_gradient;
   return POLLUX_SUCCESS;
 }

@@ -18,21 +18,20 @@ struct MatrixLayout {
   int64_t column;
 };
 
-constexpr int64_t kMostDepth = 384;         // a tile of A and the panel of B in use share L1
-constexpr int64_t kMostBlock = 128 * 1024;  // floats of a packed block of B: half of a 1 MiB L2
-constexpr int64_t kMostGroup = 32 * 1024;   // floats of packed tiles of A
-constexpr int64_t kDirectRows = 128;        // up to so many rows of A, packing B costs more than it saves
+constexpr int64_t kMostDepth = 384;        // a tile of A and the panel of B in use share L1
+constexpr int64_t kMostGroup = 32 * 1024;  // floats of packed tiles of A
+constexpr int64_t kDirectRows = 128;       // up to so many rows of A, packing B costs more than it saves
 
 struct GemmPlan {
   int64_t m, n, k;
   bool a_columns;  // A(i, k) is contiguous along i
   bool b_columns;  // B(k, j) is contiguous along k
   int64_t lda, ldb, ldc;
-  bool direct_b;          // B is used where it lies
-  bool pack_a;            // tiles of A are copied first, `group` of them at a time
+  bool direct_b;  // B is used where it lies
+  bool pack_a;    // tiles of A are copied first, `group` of them at a time
   int64_t group;
-  int64_t packed_tile;    // floats of a packed tile of A
-  int tile_rows;          // rows of a tile
+  int64_t packed_tile;                // floats of a packed tile of A
+  int tile_rows;                      // rows of a tile
   int64_t block_m, block_n, block_k;  // a chunk: rows (whole tiles), columns (whole panels), depth
   int64_t depth;                      // depth of one pass over the chunk
   int64_t count_m, count_n, count_k;
@@ -54,7 +53,8 @@ inline bool meet_in_cache(int64_t stride) {
 inline void plan_blocks(GemmPlan& plan, int64_t batch) {
   const int64_t tiles = ceil_div(plan.m, plan.tile_rows);
   const int64_t panels = ceil_div(plan.n, kPanel);
-  const double work = 2.0 * static_cast<double>(plan.m) * static_cast<double>(plan.n) * static_cast<double>(plan.k) / (6.0 * kLanes);
+  const double work =
+      2.0 * static_cast<double>(plan.m) * static_cast<double>(plan.n) * static_cast<double>(plan.k) / (6.0 * kLanes);
   const double b_bytes = 4.0 * static_cast<double>(plan.n) * static_cast<double>(plan.k);
   const double a_bytes = 4.0 * static_cast<double>(plan.m) * static_cast<double>(plan.k);
   const double b_cost = b_bytes * (plan.b_columns ? 0.07 : plan.direct_b ? 0.02 : 0.06);
@@ -72,7 +72,8 @@ inline void plan_blocks(GemmPlan& plan, int64_t batch) {
         if (ceil_div(panels, panels_here) != cut_n) continue;
         if (!plan.direct_b && panels_here > 1 && panels_here * kPanel * depth > kMostBlock) continue;
         const double chunks = static_cast<double>(cut_m * cut_n * parts * batch);
-        const double cost = (work + static_cast<double>(cut_m) * b_cost + static_cast<double>(cut_n) * a_bytes * (plan.a_columns ? 0.1 : 0.05) +
+        const double cost = (work + static_cast<double>(cut_m) * b_cost +
+                             static_cast<double>(cut_n) * a_bytes * (plan.a_columns ? 0.1 : 0.05) +
                              (parts > 1 ? 0.4 * static_cast<double>(plan.m * plan.n * parts) : 0)) *
                                 (1 + 1.5 / chunks) * static_cast<double>(batch) +
                             chunks * 1000;
@@ -117,7 +118,8 @@ inline GemmPlan plan_gemm(int64_t m, int64_t n, int64_t k, MatrixLayout a, Matri
 }
 
 // Packs columns [j, j + columns) of rows [k, k + depth) of B into panels of depth * kPanel floats each.
-inline void pack_b(const GemmPlan& plan, const float* b, int64_t k, int64_t depth, int64_t j, int64_t columns, float* to) {
+inline void pack_b(const GemmPlan& plan, const float* b, int64_t k, int64_t depth, int64_t j, int64_t columns,
+                   float* to) {
   if (!plan.b_columns) {
     pack_rows(b + k * plan.ldb + j, plan.ldb, columns, 0, depth, to, depth * kPanel);
     return;
@@ -129,8 +131,8 @@ inline void pack_b(const GemmPlan& plan, const float* b, int64_t k, int64_t dept
 }
 
 // Chunk `id` of the product of one matrix. `c` is C, or this chunk's partial product (then ldc = n and no bias).
-inline void run_gemm_chunk(const GemmPlan& plan, int64_t id, const float* a, const float* b, const float* bias, float* c,
-                           float* partial, float* slot) {
+inline void run_gemm_chunk(const GemmPlan& plan, int64_t id, const float* a, const float* b, const float* bias,
+                           float* c, float* partial, float* slot) {
   const int64_t part = id % plan.count_k;
   const int64_t i0 = id / plan.count_k % plan.count_m * plan.block_m;
   const int64_t j0 = id / plan.count_k / plan.count_m * plan.block_n;
@@ -151,7 +153,8 @@ inline void run_gemm_chunk(const GemmPlan& plan, int64_t id, const float* a, con
     if (!plan.direct_b) pack_b(plan, b, k, depth, j0, columns, packed_b);
     for (int64_t i = i0; i < i1; i += plan.tile_rows) {
       const int rows = static_cast<int>(min64(plan.tile_rows, plan.m - i));
-      View view{plan.a_columns ? a + k * plan.lda + i : a + i * plan.lda + k, plan.lda, static_cast<int32_t>(depth), 1, 0};
+      View view{plan.a_columns ? a + k * plan.lda + i : a + i * plan.lda + k, plan.lda, static_cast<int32_t>(depth), 1,
+                0};
       if (plan.pack_a) {
         const int64_t tile = (i - i0) / plan.tile_rows % plan.group;
         const int64_t here = min64(i1 - i, plan.group * plan.tile_rows);
@@ -173,13 +176,15 @@ inline void run_gemm_chunk(const GemmPlan& plan, int64_t id, const float* a, con
 }
 
 // C = sum of the partial products in their order (+ bias, relu), rows [begin, end).
-inline void add_partials(const GemmPlan& plan, const float* partial, const float* bias, float* c, int64_t begin, int64_t end) {
+inline void add_partials(const GemmPlan& plan, const float* partial, const float* bias, float* c, int64_t begin,
+                         int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     for (int64_t j = 0; j < plan.n; j += kLanes) {
       const Tail tail = vec_tail(plan.n - j);
       const float* from = partial + i * plan.n + j;
       Vec sum = vec_load(from, tail);
-      for (int64_t part = 1; part < plan.count_k; ++part) sum = vec_add(sum, vec_load(from + part * plan.m * plan.n, tail));
+      for (int64_t part = 1; part < plan.count_k; ++part)
+        sum = vec_add(sum, vec_load(from + part * plan.m * plan.n, tail));
       if (bias) sum = vec_add(sum, vec_load(bias + j, tail));
       if (plan.flags & kRelu) sum = vec_relu(sum);
       vec_store(c + i * plan.ldc + j, sum, tail);

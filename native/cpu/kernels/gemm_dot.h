@@ -11,15 +11,20 @@ constexpr int kDotRows = 4;
 template <int Rows, int Columns>
 void dot_tile(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t k, float (&sums)[kDotRows][kDotRows]) {
   Vec sum[Rows][Columns];
-  POLLUX_UNROLL for (int i = 0; i < Rows; ++i) {
-    POLLUX_UNROLL for (int j = 0; j < Columns; ++j) sum[i][j] = vec_zero();
+  POLLUX_UNROLL
+  for (int i = 0; i < Rows; ++i) {
+    POLLUX_UNROLL
+    for (int j = 0; j < Columns; ++j) sum[i][j] = vec_zero();
   }
   const auto step = [&](auto load) {
     Vec right[Columns];
-    POLLUX_UNROLL for (int j = 0; j < Columns; ++j) right[j] = load(b + j * ldb);
-    POLLUX_UNROLL for (int i = 0; i < Rows; ++i) {
+    POLLUX_UNROLL
+    for (int j = 0; j < Columns; ++j) right[j] = load(b + j * ldb);
+    POLLUX_UNROLL
+    for (int i = 0; i < Rows; ++i) {
       const Vec left = load(a + i * lda);
-      POLLUX_UNROLL for (int j = 0; j < Columns; ++j) sum[i][j] = vec_fma(left, right[j], sum[i][j]);
+      POLLUX_UNROLL
+      for (int j = 0; j < Columns; ++j) sum[i][j] = vec_fma(left, right[j], sum[i][j]);
     }
   };
   int64_t done = 0;
@@ -28,8 +33,10 @@ void dot_tile(const float* a, int64_t lda, const float* b, int64_t ldb, int64_t 
     const Tail tail = vec_tail(k - done);
     step([&](const float* row) { return vec_load(row + done, tail); });
   }
-  POLLUX_UNROLL for (int i = 0; i < Rows; ++i) {
-    POLLUX_UNROLL for (int j = 0; j < Columns; ++j) sums[i][j] = vec_sum(sum[i][j]);
+  POLLUX_UNROLL
+  for (int i = 0; i < Rows; ++i) {
+    POLLUX_UNROLL
+    for (int j = 0; j < Columns; ++j) sums[i][j] = vec_sum(sum[i][j]);
   }
 }
 

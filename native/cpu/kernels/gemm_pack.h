@@ -5,30 +5,38 @@
 namespace pollux {
 namespace {
 
+constexpr int64_t kMostBlock = 128 * 1024;  // floats of packed panels that are used together: half of a 1 MiB L2
+
 #if defined(__AVX512F__)
 
 // r[i] lane j <-> r[j] lane i
 inline void transpose_square(Vec (&rows)[kLanes]) {
   __m512i t[16];
   __m512i r[16];
-  POLLUX_UNROLL for (int i = 0; i < 16; ++i) r[i] = _mm512_castps_si512(rows[i]);
-  POLLUX_UNROLL for (int i = 0; i < 16; i += 2) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 16; ++i) r[i] = _mm512_castps_si512(rows[i]);
+  POLLUX_UNROLL
+  for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
     t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
   }
-  POLLUX_UNROLL for (int i = 0; i < 16; i += 4) {
-    POLLUX_UNROLL for (int j = 0; j < 2; ++j) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 16; i += 4) {
+    POLLUX_UNROLL
+    for (int j = 0; j < 2; ++j) {
       r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
       r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
     }
   }
-  POLLUX_UNROLL for (int i = 0; i < 4; ++i) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 4; ++i) {
     t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
     t[i + 4] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
     t[i + 8] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
     t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
   }
-  POLLUX_UNROLL for (int i = 0; i < 4; ++i) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 4; ++i) {
     rows[i] = _mm512_castsi512_ps(_mm512_shuffle_i32x4(t[i], t[i + 4], 0x88));
     rows[i + 8] = _mm512_castsi512_ps(_mm512_shuffle_i32x4(t[i], t[i + 4], 0xdd));
     rows[i + 4] = _mm512_castsi512_ps(_mm512_shuffle_i32x4(t[i + 8], t[i + 12], 0x88));
@@ -40,21 +48,26 @@ inline void transpose_square(Vec (&rows)[kLanes]) {
 
 inline void transpose_square(Vec (&r)[kLanes]) {
   Vec t[8];
-  POLLUX_UNROLL for (int i = 0; i < 8; i += 2) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 8; i += 2) {
     t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
     t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
   }
-  POLLUX_UNROLL for (int i = 0; i < 8; i += 4) {
-    POLLUX_UNROLL for (int j = 0; j < 2; ++j) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 8; i += 4) {
+    POLLUX_UNROLL
+    for (int j = 0; j < 2; ++j) {
       r[i + 2 * j] = _mm256_shuffle_ps(t[i + j], t[i + j + 2], 0x44);
       r[i + 2 * j + 1] = _mm256_shuffle_ps(t[i + j], t[i + j + 2], 0xee);
     }
   }
-  POLLUX_UNROLL for (int i = 0; i < 4; ++i) {
+  POLLUX_UNROLL
+  for (int i = 0; i < 4; ++i) {
     t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
     t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
   }
-  POLLUX_UNROLL for (int i = 0; i < 8; ++i) r[i] = t[i];
+  POLLUX_UNROLL
+  for (int i = 0; i < 8; ++i) r[i] = t[i];
 }
 
 #else
@@ -79,15 +92,19 @@ inline void pack_transposed(const float* source, int64_t stride, int64_t rows, i
       const int64_t steps = min64(kLanes, k - i);
       const Tail tail = vec_tail(steps);
       Vec block[kLanes];
-      POLLUX_UNROLL for (int j = 0; j < kLanes; ++j) __builtin_prefetch(source + (r + j) * stride + i + 64);
-      POLLUX_UNROLL for (int j = 0; j < kLanes; ++j) {
+      POLLUX_UNROLL
+      for (int j = 0; j < kLanes; ++j) __builtin_prefetch(source + (r + j) * stride + i + 64);
+      POLLUX_UNROLL
+      for (int j = 0; j < kLanes; ++j) {
         block[j] = j < here ? vec_load(source + (r + j) * stride + i, tail) : vec_zero();
       }
       transpose_square(block);
       if (steps == kLanes) {
-        POLLUX_UNROLL for (int j = 0; j < kLanes; ++j) vec_store(to + (i + j) * width + r, block[j]);
+        POLLUX_UNROLL
+        for (int j = 0; j < kLanes; ++j) vec_store(to + (i + j) * width + r, block[j]);
       } else {
-        POLLUX_UNROLL for (int j = 0; j < kLanes; ++j) {
+        POLLUX_UNROLL
+        for (int j = 0; j < kLanes; ++j) {
           if (j < steps) vec_store(to + (i + j) * width + r, block[j]);
         }
       }
@@ -136,7 +153,8 @@ inline void pack_columns(const float* source, int64_t stride, int64_t columns, i
 
 // `rows` rows of `k` numbers: to[row][to_stride].
 inline void copy_rows(const float* source, int64_t stride, int64_t rows, int64_t k, float* to, int64_t to_stride) {
-  for (int64_t r = 0; r < rows; ++r) memcpy(to + r * to_stride, source + r * stride, static_cast<size_t>(k) * sizeof(float));
+  for (int64_t r = 0; r < rows; ++r)
+    memcpy(to + r * to_stride, source + r * stride, static_cast<size_t>(k) * sizeof(float));
 }
 
 }  // namespace

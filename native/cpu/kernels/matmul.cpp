@@ -19,7 +19,8 @@ struct Matmul {
   bool has_bias, relu;
   Way way;
   bool swapped;   // computes y^T = b^T a^T, for N = 1; bias and relu follow in a pass of their own
-  Chunks chunks;  // kTiles: of batch * plan.chunks(); kDots: of the rows of b, the same for each matrix; ints: of rows of y
+  Chunks chunks;  // kTiles: of batch * plan.chunks(); kDots: of the rows of b, the same for each matrix; ints: of rows
+                  // of y
   GemmPlan plan;
 };
 
@@ -136,13 +137,15 @@ void run_dot_products(const Prepared& prepared, const RunContext& context) {
     float* to = y + item * p.m * p.n;
     const int64_t begin = p.chunks.begin(chunk), end = p.chunks.end(chunk);
     if (p.swapped) {
-      run_dots(b + at.b, p.b.column, p.n, a + at.a, p.a.row, begin, end, p.k, [&](int64_t column, int64_t row, float sum) {
-        to[row * p.n + column] = finish(sum + (bias ? bias[column] : 0.0f), p.relu);
-      });
+      run_dots(b + at.b, p.b.column, p.n, a + at.a, p.a.row, begin, end, p.k,
+               [&](int64_t column, int64_t row, float sum) {
+                 to[row * p.n + column] = finish(sum + (bias ? bias[column] : 0.0f), p.relu);
+               });
     } else {
-      run_dots(a + at.a, p.a.row, p.m, b + at.b, p.b.column, begin, end, p.k, [&](int64_t row, int64_t column, float sum) {
-        to[row * p.n + column] = finish(sum + (bias ? bias[column] : 0.0f), p.relu);
-      });
+      run_dots(a + at.a, p.a.row, p.m, b + at.b, p.b.column, begin, end, p.k,
+               [&](int64_t row, int64_t column, float sum) {
+                 to[row * p.n + column] = finish(sum + (bias ? bias[column] : 0.0f), p.relu);
+               });
     }
   });
 }
@@ -188,7 +191,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   }
   const double work = 2.0 * static_cast<double>(p->m) * static_cast<double>(p->n) * static_cast<double>(max64(1, p->k));
   if (input(step, 0).dtype != POLLUX_FLOAT32) {
-    p->chunks = plan_chunks(p->batch * p->m, 1 + static_cast<int64_t>(kGrain / 10 / (work / static_cast<double>(p->m))));
+    p->chunks =
+        plan_chunks(p->batch * p->m, 1 + static_cast<int64_t>(kGrain / 10 / (work / static_cast<double>(p->m))));
     prepared->run = input(step, 0).dtype == POLLUX_INT32 ? run_integers<uint32_t> : run_integers<uint64_t>;
     return POLLUX_SUCCESS;
   }
@@ -203,8 +207,9 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
     return POLLUX_SUCCESS;
   }
   p->way = Way::kTiles;
-  p->plan = p->swapped ? plan_gemm(1, p->m, p->k, {p->b.column, p->b.row}, {p->a.column, p->a.row}, p->m, false, p->batch)
-                       : plan_gemm(p->m, p->n, p->k, p->a, p->b, p->n, p->relu, p->batch);
+  p->plan = p->swapped
+                ? plan_gemm(1, p->m, p->k, {p->b.column, p->b.row}, {p->a.column, p->a.row}, p->m, false, p->batch)
+                : plan_gemm(p->m, p->n, p->k, p->a, p->b, p->n, p->relu, p->batch);
   const int64_t items = p->batch * p->plan.chunks();
   p->chunks = plan_chunks(items, 1 + static_cast<int64_t>(kGrain * static_cast<double>(p->plan.chunks()) / work), 256);
   prepared->scratch_bytes = 4 * static_cast<uint64_t>(round_up(p->batch * p->plan.partial_floats, 16) +
@@ -214,7 +219,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
 }
 
 const Kernel kernels[] = {
-    {{"matmul", dtype_bit(POLLUX_FLOAT32) | dtype_bit(POLLUX_INT32) | dtype_bit(POLLUX_INT64), POLLUX_MATRIX_INPUTS, "bias;relu"},
+    {{"matmul", dtype_bit(POLLUX_FLOAT32) | dtype_bit(POLLUX_INT32) | dtype_bit(POLLUX_INT64), POLLUX_MATRIX_INPUTS,
+      "bias;relu"},
      prepare},
 };
 
