@@ -39,6 +39,7 @@ export function isInstruction(operation: Operation, target: Target): boolean {
 
 /** Runs as a kernel of the op's name, epilogues included. */
 export function hasKernel(operation: Operation, target: Target): boolean {
+  if (isOp(operation, 'elementwise') && !operation.program) return false; // traced, not fused: it has yet to become a program
   const kernel = target.kernel(operation.op.name);
   const first: Type | undefined = operation.inputs[0] ?? operation.outputs[0];
   if (!kernel || !first || !kernel.dtypes.has(first.dtype)) return false;
