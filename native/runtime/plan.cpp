@@ -185,11 +185,12 @@ class PlanReader {
     step.operands = plan_.operands_.data() + plan_.operands_.size();
     const auto tensors =
         part(view_.integers, record.operands, uint64_t{record.input_count} + record.output_count, "operands");
+    const bool writes = std::strcmp(step.kernel, "checkFinite") != 0;  // a check names its input as its output too
     for (size_t k = 0; k < tensors.size(); ++k) {
       require(tensors[k] >= 0 && static_cast<uint64_t>(tensors[k]) < plan_.tensors_.size(), "step ", i,
               " names tensor ", tensors[k], ", which does not exist");
       const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(tensors[k])];
-      if (k >= record.input_count) check_output(tensor, result.commit, i);
+      if (writes && k >= record.input_count) check_output(tensor, result.commit, i);
       result.tensors.push_back(static_cast<uint32_t>(tensors[k]));
       plan_.operands_.push_back(tensor.operand);
     }
@@ -225,7 +226,10 @@ class PlanReader {
   }
 
   void read_program(const wire::Step& record, PolluxStep* step, size_t i) {
-    if (!(record.flags & wire::program_flag)) return;
+    if (!(record.flags & wire::program_flag)) {
+      require(std::strcmp(step->kernel, "elementwise") != 0, "step ", i, " has no program");
+      return;
+    }
     require(record.instruction_count <= 1u << 16, "the program of step ", i, " is too long");
     step->instructions = plan_.instructions_.data() + plan_.instructions_.size();
     step->instruction_count = static_cast<int32_t>(record.instruction_count);
