@@ -56,7 +56,8 @@ const floatFunctions = {
   sub: (a: number, b: number) => a - b,
   mul: (a: number, b: number) => a * b,
   div: (a: number, b: number) => a / b,
-  pow: (a: number, b: number) => (a === 1 || b === 0 ? 1 : a ** b),
+  // IEEE 754, where JavaScript has NaN: 1 to any power, and -1 to an infinite one, are 1.
+  pow: (a: number, b: number) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
   maximum: Math.max,
   minimum: Math.min,
   remainder: (a: number, b: number) => {
