@@ -6,7 +6,6 @@ export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
 export * as models from './models/index.js';
 export * as nn from './nn/index.js';
-export { defineOp } from './ops/index.js';
 export * as optim from './optim/index.js';
 export {
   arange,
@@ -18,6 +17,7 @@ export {
   concat,
   customGradient,
   defaultDevice,
+  defineOp,
   devices,
   type DType,
   evaluate,
@@ -34,6 +34,7 @@ export {
   oneHot,
   ones,
   onesLike,
+  type OpDefinition,
   Parameter,
   range,
   seed,

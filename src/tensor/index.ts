@@ -17,6 +17,7 @@ export {
   zeros,
   zerosLike,
 } from './create.js';
+export { defineOp, type OpDefinition } from './defineOp.js';
 export { clearPlans, defaultDevice, resolveDevice, setDefaultDevice } from './evaluate.js';
 export { concat, devices, evaluate, masked, memory, noGrad, oneHot, stack, tidy, where } from './functions.js';
 export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, valueAndGrad } from './gradients.js';
@@ -25,7 +26,7 @@ export { type DrawSource, type Initializer, Parameter } from './parameter.js';
 export { draw, generator, seed } from './random.js';
 export { type Index, type Range, range, Selection } from './selection.js';
 export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
-export { Storage } from './storage.js';
+export { outsideTidy, Storage } from './storage.js';
 export { type SharedTensor, Tensor } from './tensor.js';
 export { currentTrace } from './trace.js';
 export type { Stateful } from './tracing.js';

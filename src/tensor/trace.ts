@@ -96,6 +96,27 @@ export function runTrace<R>(trace: Trace, fn: () => R): R {
   }
 }
 
+/**
+ * Runs a rule of a user's op, at whatever time the compiler or the gradient asks for it. As in a trace, numbers are constants
+ * and other tensors are refused; unlike one, it may run inside of a trace, and keeps the scope.
+ */
+export function runRule<R>(op: string, fn: () => R): R {
+  const before = active;
+  const trace = new Trace(new Set());
+  active = trace;
+  try {
+    const result = fn();
+    if (trace.usesRandom)
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `${op}: the rules of an op draw no random numbers. Draw them outside, and pass them as an input.`,
+      );
+    return result;
+  } finally {
+    active = before;
+  }
+}
+
 /** Throws where reading a value would need it before the plan has run. */
 export function refuseInTrace(what: string): void {
   if (!active) return;
