@@ -8,6 +8,7 @@ import {
   evaluate,
   gradientsOf,
   leafTensor,
+  outsideTidy,
   type Parameter,
   type Stateful,
   type Tensor,
@@ -92,7 +93,7 @@ export class Optimizer implements Stateful {
   #slotsOf(path: string, parameter: Parameter): Record<string, Tensor> {
     let slots = this.#slots.get(parameter);
     if (!slots) {
-      slots = this.#rule.slots(parameter);
+      slots = outsideTidy(() => this.#rule.slots(parameter));
       for (const [name, tensor] of Object.entries(slots)) tensor.name = `${path}.${name}`;
       this.#slots.set(parameter, slots);
     }

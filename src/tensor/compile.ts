@@ -74,8 +74,7 @@ interface Outcome {
 
 /** The data that a call saw, where other data was put in its place while the call waited; else the tensor's own. */
 function storageAtCall({ tensor }: StateSlot, seen: ReadonlyMap<TensorBase, Storage> | undefined): Storage {
-  const then = seen?.get(tensor);
-  return then?.usable ? then : tensor.storage()!;
+  return seen?.get(tensor)?.latest ?? tensor.storage()!;
 }
 
 class CompiledFunction {

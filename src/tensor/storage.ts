@@ -22,6 +22,7 @@ export class Storage {
   captured = false;
   #disposed = false;
   #stale = false;
+  #next: Storage | undefined;
 
   constructor(shape: readonly number[], dtype: DType, data: { host?: TypedArray; buffer?: DeviceBuffer; pending?: Value }) {
     this.leaf = leaf(shape, dtype);
@@ -40,9 +41,11 @@ export class Storage {
     return this.buffer?.device.name;
   }
 
-  /** False once the data has been freed or overwritten. */
-  get usable(): boolean {
-    return !this.#disposed && !this.#stale;
+  /** What holds the data after the steps that have overwritten it: this storage or a later one; undefined once it is freed. */
+  get latest(): Storage | undefined {
+    let at: Storage = this;
+    while (at.#next) at = at.#next;
+    return at.#disposed || at.#stale ? undefined : at;
   }
 
   /** Throws if the data is gone. */
@@ -77,10 +80,10 @@ export class Storage {
    */
   overwritten(): Storage {
     if (!this.captured) return this;
-    const next = new Storage(this.leaf.shape, this.leaf.dtype, { buffer: this.buffer });
+    this.#next = new Storage(this.leaf.shape, this.leaf.dtype, { buffer: this.buffer });
     this.#stale = true;
     this.buffer = this.host = undefined;
-    return next;
+    return this.#next;
   }
 }
 
@@ -94,6 +97,9 @@ const scopes = new AsyncLocalStorage<Set<Storage>>();
 
 /** The running `tidy`, if there is one. */
 export const currentScope = (): object | undefined => scopes.getStore();
+
+/** Runs `fn` as if no `tidy` were running: what it makes lives on. */
+export const outsideTidy = <R>(fn: () => R): R => scopes.exit(fn);
 
 /** Takes a storage out of the running `tidy`: it belongs to a tensor from outside, such as a parameter. */
 export const keepStorage = (storage: Storage): void => void scopes.getStore()?.delete(storage);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,11 +32,16 @@ export async function expectCode(
   return error as PolluxError;
 }
 
-/** The bytes of all tensors of a model or an optimizer, by path. */
+/** A digest of the bytes of all tensors of a model or an optimizer, by path. */
 export async function bits(owner: { snapshot(): Promise<Map<string, { data: ArrayBufferView }>> }): Promise<Record<string, string>> {
   const entries = [...(await owner.snapshot())];
   return Object.fromEntries(
-    entries.map(([path, { data }]) => [path, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex')]),
+    entries.map(([path, { data }]) => [
+      path,
+      createHash('sha256')
+        .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+        .digest('hex'),
+    ]),
   );
 }
 
