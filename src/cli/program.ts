@@ -70,6 +70,14 @@ function createProgram({ out, error }: Output, finish: (code: number) => void): 
       await runDemo(options, { out, error });
     });
 
+  program
+    .command('bench')
+    .description('measure a training step, an optimizer update and the cost of a call on this machine')
+    .action(async () => {
+      const { runBench } = await import('./bench.js');
+      await runBench({ out, error });
+    });
+
   return program;
 }
 
