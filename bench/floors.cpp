@@ -2,6 +2,9 @@
 //   fma     as many fused multiply-adds as an mnist-cnn step has (366 million floating-point operations), in registers
 //   stream  4 reads and 3 writes for each of 50 M floats, as AdamW needs, without arithmetic to speak of
 // Compiled for this machine (-O3 -march=native) by floors.ts; runs on as many threads as POLLUX_THREADS says, or all CPUs.
+#include <sched.h>
+#include <sys/mman.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -27,10 +30,24 @@ int thread_count() {
   return wanted ? std::atoi(wanted) : static_cast<int>(std::thread::hardware_concurrency());
 }
 
+// A thread a CPU: left to the scheduler, two of them may share one, and the floor would be too high.
+void pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
 void on_all_threads(const std::function<void(int, int)>& work) {
   const int count = thread_count();
   std::vector<std::thread> threads;
-  for (int i = 1; i < count; i++) threads.emplace_back(work, i, count);
+  for (int i = 1; i < count; i++) {
+    threads.emplace_back([&work, i, count] {
+      pin(i);
+      work(i, count);
+    });
+  }
+  pin(0);
   work(0, count);
   for (auto& thread : threads) thread.join();
 }
@@ -49,9 +66,18 @@ void multiply_add(double operations) {
   });
 }
 
+// Zeroed floats on huge pages, as the CPU twin's own memory is.
+std::unique_ptr<float[], decltype(&std::free)> floats(int64_t size) {
+  const size_t page = 2 << 20, bytes = (size * sizeof(float) + page - 1) / page * page;
+  auto* memory = static_cast<float*>(std::aligned_alloc(page, bytes));
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  std::memset(memory, 0, bytes);
+  return {memory, &std::free};
+}
+
 struct Arrays {
   static constexpr int64_t size = 50'000'000;
-  std::unique_ptr<float[]> p{new float[size]()}, g{new float[size]()}, m{new float[size]()}, v{new float[size]()};
+  std::unique_ptr<float[], decltype(&std::free)> p = floats(size), g = floats(size), m = floats(size), v = floats(size);
 };
 
 void stream(Arrays& arrays) {
