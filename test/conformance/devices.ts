@@ -103,5 +103,7 @@ export async function openDevices(): Promise<RemoteDevice[]> {
   const wanted = [...['scalar', 'avx2', 'avx512'].map((level) => new RemoteDevice('cpu', level)), new RemoteDevice('async', 'scalar')];
   const levels = await Promise.all(wanted.map(async (device) => (await device.describe()).level));
   // A level that the machine lacks is answered by the best one below it.
-  return wanted.filter((device, i) => levels[i] === device.level || (device.close(), false));
+  const [there, lacking] = [true, false].map((has) => wanted.filter((device, i) => (levels[i] === device.level) === has));
+  for (const device of lacking!) device.close();
+  return there!;
 }

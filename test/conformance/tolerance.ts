@@ -197,6 +197,29 @@ export function evaluateBounded(roots: readonly Value[], bound: ReadonlyMap<Valu
   return roots.map((root) => known.get(root)!);
 }
 
+/**
+ * One run of a graph in which each op's results are moved at random within the rounding of that op alone (Monte Carlo arithmetic:
+ * Parker 1997). Through many ops the bounds of `evaluateBounded` pile up all worst cases; what such runs scatter is what rounding does.
+ * A zero stays: relu asks whether its output is one.
+ */
+export function evaluateScattered(roots: readonly Value[], bound: ReadonlyMap<Value, NdArray64>, random: () => number): NdArray64[] {
+  const known = new Map(bound);
+  for (const node of reachable(roots)) {
+    if (known.has(node.outputs[0]!)) continue;
+    const inputs = node.inputs.map((input) => exact(known.get(input)!));
+    applyBounded(node, inputs, false).forEach(({ value, error }, o) => {
+      known.set(
+        node.outputs[o]!,
+        withData(
+          value,
+          map2(value.data, error, (x, e) => (x !== 0 && Number.isFinite(e) ? x + (2 * random() - 1) * e : x)),
+        ),
+      );
+    });
+  }
+  return roots.map((root) => known.get(root)!);
+}
+
 /** Whether a device's number is a float32 rounding of what is expected. NaN answers NaN, an infinity the same infinity. */
 export function agrees(found: number, expected: number, error: number): boolean {
   if (Object.is(found, expected) || found === expected || error === Infinity) return true;
