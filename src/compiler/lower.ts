@@ -72,7 +72,8 @@ export class Lowering {
         buffer: { location },
       } = view;
       const index = location.kind === 'arena' ? 0 : location.index;
-      const offset = location.offset + view.offset * byteSize(dtype);
+      // A view of nothing has no first element, wherever slicing and flipping have moved it.
+      const offset = location.offset + (sizeOf(shape) ? view.offset * byteSize(dtype) : 0);
       number = this.tensors.push({ dtype, shape, strides, location: { kind: location.kind, index, offset } }) - 1;
       this.numbers.set(view, number);
     }
