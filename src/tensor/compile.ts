@@ -7,6 +7,7 @@ import { explainFailure } from './replay.js';
 import { Group, groupOf } from './group.js';
 import { nextState } from './random.js';
 import type { Storage } from './storage.js';
+import type { Tensor } from './tensor.js';
 import { refuseInTrace, type StateSlot } from './trace.js';
 import { refuseAsync, ResultNumber, type Source, type Stateful, type TracedStep, traceStep } from './tracing.js';
 import { mapTree } from './tree.js';
@@ -296,6 +297,8 @@ class CompiledFunction {
  * @throws ASYNC_TRACE, CAPTURED_TENSOR, UNREGISTERED_PARAMETER, READ_IN_TRACE while tracing; NOT_FINITE, LABEL_OUT_OF_RANGE,
  *   INDEX_OUT_OF_RANGE, ABORTED from a run, which then has changed nothing.
  */
+export function compile<A extends readonly Tensor[], R>(fn: (...args: A) => R): Compiled<A, R>;
+export function compile<A extends readonly Tensor[], R>(options: CompileOptions, fn: (...args: A) => R): Compiled<A, R>;
 export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R): Compiled<A, R>;
 export function compile<A extends readonly unknown[], R>(options: CompileOptions, fn: (...args: A) => R): Compiled<A, R>;
 export function compile(first: CompileOptions | ((...args: never[]) => unknown), second?: (...args: never[]) => unknown): unknown {
