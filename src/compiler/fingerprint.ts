@@ -11,6 +11,7 @@ export function fingerprint(request: CompileRequest): string {
   const { results, updates, checks, bindings } = request;
   const leaves = new Map(bindings.map(({ value }, i) => [value.node, i]));
   const numbers = new Map<Value['node'], number>();
+  const regions = new Map<number, number>();
   const parts: string[] = [request.options?.fuse === false ? 'unfused' : ''];
   for (const { kind, value } of bindings) parts.push(`${kind[0]}${value.dtype}[${value.shape.join()}]`);
   const name = (value: Value): string => `${numbers.get(value.node)}.${value.index}`;
@@ -23,7 +24,11 @@ export function fingerprint(request: CompileRequest): string {
     }
     let part = `${opNumber(node.op)}(`;
     for (const input of node.inputs) part += `${name(input)},`;
-    if (node.recomputed) part += `r${node.recomputed}`;
+    if (node.recomputed) {
+      // Regions are numbered as they are built; only which nodes share one matters.
+      if (!regions.has(node.recomputed)) regions.set(node.recomputed, regions.size);
+      part += `r${regions.get(node.recomputed)}`;
+    }
     parts.push(`${part})${attributesKey(node.attributes)}`);
   }
   parts.push(
