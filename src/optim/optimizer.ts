@@ -52,6 +52,8 @@ export class Optimizer implements Stateful {
   readonly #rule: Rule;
   readonly #clipNorm: number | undefined;
   readonly #rate = leafTensor([], 'float32', new Float32Array(1)) as Tensor<readonly [], 'float32'>;
+  /** What was asked for: 0.1 rather than the float32 nearest to it. */
+  #chosenRate = 0;
   /** Steps done so far, a float32 scalar. */
   readonly step = leafTensor([], 'float32', new Float32Array(1)) as Tensor<readonly [], 'float32'>;
   readonly #slots = new Map<Parameter, Record<string, Tensor>>();
@@ -75,12 +77,14 @@ export class Optimizer implements Stateful {
 
   /** Read by the next step from memory: setting it makes no new plan. */
   get learningRate(): number {
-    return this.#rate.item();
+    const rate = this.#rate.item();
+    return rate === Math.fround(this.#chosenRate) ? this.#chosenRate : rate;
   }
 
   set learningRate(value: number) {
     if (!(Number.isFinite(value) && value >= 0))
       throw new RangeError(`${this.#rule.name}: learningRate must be a finite number of at least 0, got ${value}.`);
+    this.#chosenRate = value;
     this.#rate.settle(leafTensor([], 'float32', Float32Array.of(value)).storage()!);
   }
 

@@ -19,6 +19,7 @@ export interface FitTask {
 /** A step that has been handed over and not awaited yet. */
 interface InFlight {
   readonly samples: number;
+  readonly learningRate: number;
   readonly result: ReturnType<StepFunction>;
 }
 
@@ -78,7 +79,8 @@ class Fit {
       for await (const { x, y } of loader) {
         this.#refuseIfAborted(signal);
         trainer.optimizer.applySchedule(this.#step + (before ? 1 : 0));
-        const next: InFlight = { samples: x.shape[0]!, result: step(x, y, signal) };
+        const { learningRate } = trainer.optimizer;
+        const next: InFlight = { samples: x.shape[0]!, learningRate, result: step(x, y, signal) };
         // Whoever awaits the step meets its failure; until then it must not count as unhandled.
         next.result.catch(() => undefined);
         if (before) await this.#finish(before, epoch);
@@ -103,8 +105,8 @@ class Fit {
       throw new AbortError(`Training was aborted after ${this.#step} steps; the model is as they left it.`, signal.reason);
   }
 
-  async #finish({ samples, result }: InFlight, epoch: number): Promise<void> {
-    const { options, trainer, loader, emit } = this.#task;
+  async #finish({ samples, learningRate, result }: InFlight, epoch: number): Promise<void> {
+    const { options, loader, emit } = this.#task;
     const done: { loss: Tensor; sums: Record<string, Tensor> } = await result;
     this.#step++;
     addResult(this.#sums, samples, done);
@@ -118,7 +120,7 @@ class Fit {
       stepsPerEpoch,
       loss: done.loss.item(),
       figures,
-      learningRate: trainer.optimizer.learningRate,
+      learningRate,
       samplesPerSecond,
     });
     const { loss, accuracy } = figures;

@@ -47,7 +47,10 @@ it('killed at random steps and resumed each time, a run ends with the bits of th
 it('a checkpoint cut short is passed over: the one before is used, with the same bits', async () => {
   const checkpoints = join(folder, 'cut');
   await killedAfter(20, [checkpoints, epochs, '4', 'new'], 0);
-  const newest = readdirSync(checkpoints).filter((name) => /^step-\d+$/.test(name)).sort().at(-1)!;
+  const newest = readdirSync(checkpoints)
+    .filter((name) => /^step-\d+$/.test(name))
+    .sort()
+    .at(-1)!;
   truncateSync(join(checkpoints, newest, 'model.safetensors'), 700);
   const { status, stdout, stderr } = await child('program.ts', { args: [checkpoints, epochs, '4', 'resume'] });
   expect(status, stderr).toBe(0);
