@@ -44,7 +44,7 @@ async function undisturbed(steps: number): Promise<Record<string, string>> {
 
 describe('the buffer of an input', () => {
   it.each<[string, (data: Float32Array) => unknown]>([
-    ['detached', (data) => structuredClone(data.buffer, { transfer: [data.buffer] })],
+    ['detached', (data) => structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })],
     ['overwritten', (data) => data.fill(Number.NaN)],
   ])('%s while its step runs or waits does no harm', async (_, spoil) => {
     const { model, step } = training(() => new Wide());

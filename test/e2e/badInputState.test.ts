@@ -293,7 +293,7 @@ describe('gradients', () => {
     await expectCode(() => grad((a: Tensor) => a.mul(2))(tensor([1, 2])), 'SHAPE_MISMATCH', 'scalar');
     await expectCode(() => grad((a: Tensor) => a.cast('float32').sum())(tensor([1, 2], 'int32')), 'DTYPE_MISMATCH', 'float32');
     expect(await caught(() => valueAndGrad((() => 3) as never)(tensor(1)))).toBeInstanceOf(TypeError);
-    expect(await caught(() => customGradient(3 as never))).toBeInstanceOf(TypeError);
+    expect(await caught(() => customGradient(3 as never, 3 as never))).toBeInstanceOf(TypeError);
     expect(await caught(() => checkpoint(3 as never))).toBeInstanceOf(TypeError);
     expect(await caught(() => defineOp({ name: 'half' } as never))).toBeInstanceOf(TypeError);
   });

@@ -9,7 +9,7 @@ import { afterAll, expect } from 'vitest';
 export const root = new URL('../..', import.meta.url).pathname;
 
 /** Whatever a function throws or a promise rejects with. */
-export async function caught(action: (() => unknown) | Promise<unknown>): Promise<Error> {
+export async function caught(action: (() => unknown) | PromiseLike<unknown>): Promise<Error> {
   try {
     await (typeof action === 'function' ? action() : action);
   } catch (error) {
@@ -20,7 +20,7 @@ export async function caught(action: (() => unknown) | Promise<unknown>): Promis
 
 /** Expects a PolluxError of a code whose message holds all these words. */
 export async function expectCode(
-  action: (() => unknown) | Promise<unknown>,
+  action: (() => unknown) | PromiseLike<unknown>,
   code: string,
   ...words: (string | RegExp)[]
 ): Promise<PolluxError> {
@@ -53,6 +53,11 @@ export class Classifier extends nn.Module {
   }
 }
 
+export interface Batch {
+  x: { data: Float32Array; shape: readonly number[] };
+  y: { data: Int32Array; shape: readonly number[] };
+}
+
 /** A batch of 6 samples of 4 features in 3 classes. */
 export const goodBatch = () => ({
   x: { data: Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)), shape: [6, 4] as const },
@@ -78,7 +83,11 @@ export type Training = ReturnType<typeof training<nn.Module>>;
  * Does one good step, then `fail`, then another good one. Expects that the failure changed no bit of model and optimizer, and that
  * the second good step ends with the bits of a model that never met the failure.
  */
-export async function survives(make: () => nn.Module, fail: (trained: Training) => Promise<unknown>, batch = goodBatch()): Promise<void> {
+export async function survives(
+  make: () => nn.Module,
+  fail: (trained: Training) => Promise<unknown>,
+  batch: Batch = goodBatch(),
+): Promise<void> {
   const trained = training(make);
   await trained.step(batch.x, batch.y);
   const before = [await bits(trained.model), await bits(trained.optimizer)];
