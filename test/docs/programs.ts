@@ -52,7 +52,7 @@ export interface Quotation {
 }
 
 export function quotationsOf(file: string): Quotation[] {
-  const blocks = readFileSync(file, 'utf8').matchAll(/^```\w+ from (\S+)\n([^]*?)^```$/gm);
+  const blocks = readFileSync(file, 'utf8').matchAll(/^```\w+ from (\S+)\n([\s\S]*?)^```$/gm);
   return [...blocks].map(([, source, text]) => ({ page: basename(file), source: source!, text: text! }));
 }
 
