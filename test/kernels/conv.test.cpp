@@ -1,4 +1,5 @@
-// conv2d and its gradients against plain double loops, and the identity <conv(x, w), dy> = <x, gradInput> = <w, gradWeight>.
+// conv2d and its gradients against plain double loops, and the identity <conv(x, w), dy> = <x, gradInput> = <w,
+// gradWeight>.
 #include "check.h"
 
 using namespace check;
@@ -11,12 +12,14 @@ struct Shape {
   int64_t oh() const { return (h + top + bottom - kh) / sy + 1; }
   int64_t ow() const { return (w + left + right - kw) / sx + 1; }
   std::vector<Attribute> attributes() const {
-    return {{"stride", {double(sy), double(sx)}}, {"padding", {double(top), double(bottom), double(left), double(right)}}};
+    return {{"stride", {double(sy), double(sx)}},
+            {"padding", {double(top), double(bottom), double(left), double(right)}}};
   }
   std::string text() const {
     char line[160];
-    std::snprintf(line, sizeof line, "  in x [%d,%d,%d,%d], w [%d,%d,%d,%d], stride %d %d, padding %d %d %d %d\n", int(n), int(h), int(w), int(i),
-                  int(o), int(kh), int(kw), int(i), int(sy), int(sx), int(top), int(bottom), int(left), int(right));
+    std::snprintf(line, sizeof line, "  in x [%d,%d,%d,%d], w [%d,%d,%d,%d], stride %d %d, padding %d %d %d %d\n",
+                  int(n), int(h), int(w), int(i), int(o), int(kh), int(kw), int(i), int(sy), int(sx), int(top),
+                  int(bottom), int(left), int(right));
     return line;
   }
 };
@@ -33,11 +36,14 @@ void products(const Shape& s, const Visit& visit) {
             if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
             for (int64_t o = 0; o < s.o; ++o)
               for (int64_t i = 0; i < s.i; ++i)
-                visit(((n * s.h + iy) * s.w + ix) * s.i + i, ((o * s.kh + ky) * s.kw + kx) * s.i + i, ((n * s.oh() + a) * s.ow() + b) * s.o + o);
+                visit(((n * s.h + iy) * s.w + ix) * s.i + i, ((o * s.kh + ky) * s.kw + kx) * s.i + i,
+                      ((n * s.oh() + a) * s.ow() + b) * s.o + o);
           }
 }
 
-double tolerance(int64_t k) { return 6e-8 * (8 + 0.84 * double(k)); }  // see matmul.test.cpp
+double tolerance(int64_t k) {
+  return 6e-8 * (8 + 0.84 * double(k));
+}  // see matmul.test.cpp
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
@@ -83,16 +89,23 @@ void all_of(const Shape& s) {
 }  // namespace
 
 TEST(conv_of_odd_shapes) {
-  for (const Shape& s : std::vector<Shape>{
-           {2, 7, 9, 3, 5, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, {3, 5, 4, 2, 17, 1, 1}, {2, 11, 13, 1, 33, 5, 5}, {1, 29, 31, 3, 16, 3, 3}, {2, 6, 40, 7, 40, 2, 3}, {5, 8, 8, 16, 16, 3, 3}, {1, 4, 4, 70, 65, 4, 4}, {3, 14, 14, 9, 3, 1, 1}})
+  for (const Shape& s : std::vector<Shape>{{2, 7, 9, 3, 5, 3, 3},
+                                           {1, 1, 1, 1, 1, 1, 1},
+                                           {3, 5, 4, 2, 17, 1, 1},
+                                           {2, 11, 13, 1, 33, 5, 5},
+                                           {1, 29, 31, 3, 16, 3, 3},
+                                           {2, 6, 40, 7, 40, 2, 3},
+                                           {5, 8, 8, 16, 16, 3, 3},
+                                           {1, 4, 4, 70, 65, 4, 4},
+                                           {3, 14, 14, 9, 3, 1, 1}})
     all_of(s);
 }
 
 TEST(conv_with_padding) {
   for (const Shape& s : std::vector<Shape>{{2, 7, 9, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1},
                                            {2, 5, 6, 4, 20, 3, 3, 1, 1, 2, 0, 1, 3},
-                                           {1, 2, 2, 3, 4, 5, 5, 1, 1, 2, 2, 2, 2},   // window larger than the image
-                                           {1, 3, 3, 2, 2, 3, 3, 1, 1, 4, 5, 6, 3},   // padding larger than the window
+                                           {1, 2, 2, 3, 4, 5, 5, 1, 1, 2, 2, 2, 2},  // window larger than the image
+                                           {1, 3, 3, 2, 2, 3, 3, 1, 1, 4, 5, 6, 3},  // padding larger than the window
                                            {2, 6, 6, 3, 4, 1, 1, 1, 1, 1, 2, 0, 1},
                                            {1, 40, 9, 5, 6, 7, 1, 1, 1, 3, 3, 0, 0},
                                            {3, 16, 16, 32, 32, 3, 3, 1, 1, 1, 1, 1, 1},
@@ -114,14 +127,17 @@ TEST(conv_with_stride) {
 }
 
 TEST(conv_of_nothing) {
-  for (const Shape& s : std::vector<Shape>{{0, 7, 9, 3, 5, 3, 3}, {2, 7, 9, 0, 5, 3, 3, 1, 1, 1, 1, 1, 1}, {2, 7, 9, 3, 0, 3, 3, 2, 2}}) all_of(s);
+  for (const Shape& s :
+       std::vector<Shape>{{0, 7, 9, 3, 5, 3, 3}, {2, 7, 9, 0, 5, 3, 3, 1, 1, 1, 1, 1, 1}, {2, 7, 9, 3, 0, 3, 3, 2, 2}})
+    all_of(s);
 }
 
 // A NaN in one image or pixel shows only where its window reaches.
 TEST(conv_keeps_nan_in_its_place) {
   const Shape s{2, 9, 11, 3, 35, 3, 3, 1, 1, 1, 1, 1, 1};
   Random random;
-  Array x(POLLUX_FLOAT32, {s.n, s.h, s.w, s.i}), w(POLLUX_FLOAT32, {s.o, 3, 3, s.i}), y(POLLUX_FLOAT32, {s.n, s.h, s.w, s.o});
+  Array x(POLLUX_FLOAT32, {s.n, s.h, s.w, s.i}), w(POLLUX_FLOAT32, {s.o, 3, 3, s.i}),
+      y(POLLUX_FLOAT32, {s.n, s.h, s.w, s.o});
   x.randomize(random);
   w.randomize(random);
   x.set((4 * s.w + 10) * s.i + 1, NAN);
@@ -173,7 +189,8 @@ void pooled(const Shape& s, Pool pool, bool relu) {
             for (int64_t c = 0; c < pool.width; ++c) {
               const int64_t i = ((n * s.oh() + a * pool.height + r) * s.ow() + b * pool.width + c) * s.o + o;
               const double v = values[size_t(i)];
-              if (where < 0 || v > top || (std::isnan(v) && !std::isnan(top))) top = v, where = r * pool.width + c, at = i;
+              if (where < 0 || v > top || (std::isnan(v) && !std::isnan(top)))
+                top = v, where = r * pool.width + c, at = i;
             }
           best.push_back(relu && top < 0 ? 0 : top);
           place.push_back(double(where));
@@ -189,7 +206,8 @@ void pooled(const Shape& s, Pool pool, bool relu) {
   attributes.push_back({"outputSize", {double(s.oh()), double(s.ow())}});
   run({"conv2dGradWeightUnpool", {&x, &dy, &index}, {&dw}, attributes});
   COMPARE(dw, unfused.values(), 2e-7, 2 * tolerance(s.n * s.oh() * s.ow()));
-  if (failures > before) std::printf("  pool %d %d, relu %d%s", int(pool.height), int(pool.width), relu, s.text().c_str());
+  if (failures > before)
+    std::printf("  pool %d %d, relu %d%s", int(pool.height), int(pool.width), relu, s.text().c_str());
 }
 
 }  // namespace
