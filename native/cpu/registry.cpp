@@ -10,11 +10,11 @@
 
 // X(level, condition): a new level (AMX, bf16) is a line here and a target in binding.gyp.
 #if defined(__x86_64__)
-#define POLLUX_LEVELS(X)                                                                                         \
-  X(scalar, true)                                                                                                \
-  X(avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))     \
-  X(avx512, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") && \
-                __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&                       \
+#include <cpuid.h>
+#define POLLUX_LEVELS(X)                                                                             \
+  X(scalar, true)                                                                                    \
+  X(avx2, has_avx2())                                                                                \
+  X(avx512, has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && \
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
 #else
 #define POLLUX_LEVELS(X) X(scalar, true)
@@ -30,7 +30,16 @@ POLLUX_LEVELS(POLLUX_DECLARE_LEVEL)
 namespace pollux {
 namespace {
 
+#if defined(__x86_64__)
 // __builtin_cpu_supports asks the operating system too: it reads XCR0, so a kernel without AVX state answers no.
+// It has no name for F16C in g++ 10 and clang 14, so that bit is read here.
+bool has_avx2() {
+  unsigned eax, ebx, ecx, edx;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+         __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
+
 #define POLLUX_LIST_FAMILY(family) &family##_kernels,
 #define POLLUX_DEFINE_LEVEL(level, condition)                                    \
   namespace level##_level {                                                      \

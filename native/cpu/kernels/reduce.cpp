@@ -73,14 +73,14 @@ struct Max {
   using Element = T;
   using Total = T;
   static constexpr T neutral = Lowest<T>::low;
-  static T combine(T a, T b) { return (b > a) | (b != b) ? b : a; }
+  static T combine(T a, T b) { return ((b > a) | (b != b)) ? b : a; }
 };
 template <typename T>
 struct Min {
   using Element = T;
   using Total = T;
   static constexpr T neutral = Lowest<T>::high;
-  static T combine(T a, T b) { return (b < a) | (b != b) ? b : a; }
+  static T combine(T a, T b) { return ((b < a) | (b != b)) ? b : a; }
 };
 struct Any {
   using Element = uint8_t;
