@@ -6,8 +6,9 @@
     'cpu_sources': ["<!@(node -p \"require('fs').readdirSync('native/cpu').filter(f => f.endsWith('.cpp')).map(f => 'native/cpu/' + f).join(' ')\")"],
     'runtime_sources': ["<!@(node -p \"require('fs').readdirSync('native/runtime').filter(f => f.endsWith('.cpp')).map(f => 'native/runtime/' + f).join(' ')\")"],
     # Contraction is off so that a fused program has the bits of the unfused ops; kernels say fma where they mean it.
+    # clang does not know 'GCC ivdep' and checks at run time instead what the pragma promises.
     'kernel_flags': ['-std=c++20', '-O3', '-fPIC', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fvisibility=hidden',
-                     '-fno-trapping-math', '-fno-math-errno', '-fno-threadsafe-statics'],
+                     '-fno-trapping-math', '-fno-math-errno', '-fno-threadsafe-statics', '-Wno-unknown-pragmas'],
     'common_flags': ['-std=c++20', '-O2', '-fPIC', '-fvisibility=hidden', '-fvisibility-inlines-hidden', '-Wall', '-Wextra'],
     'foreign_flags': ['-std=gnu++17', '-std=gnu++20', '-std=c++17'],  # of Node's own common.gypi
     'no_exceptions': ['-fno-exceptions', '-fno-rtti'],

@@ -16,7 +16,7 @@ export const mish = (x: Tensor, scale = 1): Tensor => mishOp([x], { scale });
 const x = tensor([-2, -0.5, 0, 0.5, 2]);
 console.log('mish    ', await mish(x).toArray());
 
-const slope = grad((x: Tensor) => mish(x).sum());
+const slope = grad((x) => mish(x).sum());
 console.log('slope   ', await slope(x).toArray());
 console.log(
   'measured',
@@ -26,10 +26,10 @@ console.log(
     .toArray(),
 );
 
-const curvature = grad((x: Tensor) => slope(x).sum());
+const curvature = grad((x) => slope(x).sum());
 console.log('second  ', await curvature(x).toArray());
 
 // In a compiled function it is one fused kernel with what stands around it.
-const step = compile((x: Tensor) => mish(x.add(1), 2).sum());
+const step = compile((x) => mish(x.add(1), 2).sum());
 console.log('compiled', (await step(x)).item());
 console.log(step.explain());
