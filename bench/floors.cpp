@@ -1,7 +1,8 @@
 // The least time that this machine could take for a workload, as one more program of the benchmark (see serve.ts):
 //   fma     as many fused multiply-adds as an mnist-cnn step has (366 million floating-point operations), in registers
 //   stream  4 reads and 3 writes for each of 50 M floats, as AdamW needs, without arithmetic to speak of
-// Compiled for this machine (-O3 -march=native) by floors.ts; runs on as many threads as POLLUX_THREADS says, or all CPUs.
+// Compiled for this machine (-O3 -march=native) by floors.ts; runs on as many threads as POLLUX_THREADS says, or all
+// CPUs.
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -100,8 +101,10 @@ void stream(Arrays& arrays) {
 int main(int argc, char** argv) {
   const std::string kind = argc > 1 ? argv[1] : "";
   const auto arrays = kind == "stream" ? std::make_unique<Arrays>() : nullptr;
-  const std::function<void()> step = arrays ? std::function<void()>([&] { stream(*arrays); }) : [] { multiply_add(366e6); };
-  std::printf("{\"title\": \"%s on %d threads\"}\n", kind == "stream" ? "4 reads and 3 writes" : "FMA loop", thread_count());
+  const std::function<void()> step =
+      arrays ? std::function<void()>([&] { stream(*arrays); }) : [] { multiply_add(366e6); };
+  std::printf("{\"title\": \"%s on %d threads\"}\n", kind == "stream" ? "4 reads and 3 writes" : "FMA loop",
+              thread_count());
   std::fflush(stdout);
   for (int steps; std::scanf("%d", &steps) == 1; std::fflush(stdout)) {
     std::printf("{\"ms\": [");

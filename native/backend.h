@@ -15,7 +15,8 @@ extern "C" {
 #define POLLUX_ABI_VERSION 1
 #define POLLUX_MAX_RANK 8
 
-typedef enum PolluxDtype { /* the order of src/graph/dtype.ts; a test compares them */
+/* The order of src/graph/dtype.ts; a test compares them. */
+typedef enum PolluxDtype {
   POLLUX_FLOAT32 = 0,
   POLLUX_BFLOAT16,
   POLLUX_FLOAT16,
@@ -89,12 +90,18 @@ typedef enum PolluxStatusCode {
   POLLUX_CANCELLED = 4
 } PolluxStatusCode;
 
-typedef enum PolluxResult { POLLUX_SUCCESS = 0, POLLUX_UNSUPPORTED = 1, POLLUX_OUT_OF_MEMORY = 2, POLLUX_NO_DEVICE = 3, POLLUX_FAILED = 4 } PolluxResult;
+typedef enum PolluxResult {
+  POLLUX_SUCCESS = 0,
+  POLLUX_UNSUPPORTED = 1,
+  POLLUX_OUT_OF_MEMORY = 2,
+  POLLUX_NO_DEVICE = 3,
+  POLLUX_FAILED = 4
+} PolluxResult;
 
 enum { /* how strided the inputs of a kernel may be; outputs are contiguous unless POLLUX_STRIDED_OUTPUTS */
-  POLLUX_STRIDED_INPUTS = 1, /* any strides */
-  POLLUX_MATRIX_INPUTS = 2,  /* the last two axes may be swapped, leading axes may have any stride */
-  POLLUX_STRIDED_OUTPUTS = 4
+       POLLUX_STRIDED_INPUTS = 1, /* any strides */
+       POLLUX_MATRIX_INPUTS = 2,  /* the last two axes may be swapped, leading axes may have any stride */
+       POLLUX_STRIDED_OUTPUTS = 4
 };
 
 /* One row of the table that says what the backend can do. Kernels are named as the ops are. */
@@ -106,9 +113,10 @@ typedef struct PolluxKernelInfo {
 } PolluxKernelInfo;
 
 enum { /* of a whole backend */
-  /* allocate() gives memory that the host may read and write, and every call below has finished when it returns. The
-   * runtime then saves a staging copy, runs tiny plans on the calling thread and lets short plans in between. */
-  POLLUX_HOST_MEMORY = 1
+       /* allocate() gives memory that the host may read and write, and every call below has finished when it returns.
+        * The runtime then saves a staging copy, runs tiny plans on the calling thread and lets short plans in between.
+        */
+       POLLUX_HOST_MEMORY = 1
 };
 
 typedef struct PolluxDescription {
@@ -148,14 +156,17 @@ typedef struct PolluxBackend {
   void (*release)(PolluxDevice*, void* memory, uint64_t bytes);
 
   /* A promise made by describe() is kept: prepare() fails only for memory. Scratch is laid out by the runtime. */
-  PolluxResult (*prepare)(PolluxDevice*, const PolluxStep*, PolluxPrepared** prepared, uint64_t* scratch_bytes, char* error, size_t error_size);
+  PolluxResult (*prepare)(PolluxDevice*, const PolluxStep*, PolluxPrepared** prepared, uint64_t* scratch_bytes,
+                          char* error, size_t error_size);
   void (*discard)(PolluxDevice*, PolluxPrepared*);
 
   /* Work is queued in order; nothing but synchronize() waits. A synchronous backend may run it before it returns.
    * Operand pointers follow PolluxStep.operands. `status` is device memory. */
   PolluxResult (*enqueue)(PolluxDevice*, PolluxPrepared*, void* const* operands, void* scratch, PolluxStatus* status);
-  PolluxResult (*upload)(PolluxDevice*, void* destination, const void* host, uint64_t bytes);   /* `host` stays valid until synchronize() */
-  PolluxResult (*download)(PolluxDevice*, void* host, const void* source, uint64_t bytes);      /* filled after synchronize() */
+  PolluxResult (*upload)(PolluxDevice*, void* destination, const void* host,
+                         uint64_t bytes); /* `host` stays valid until synchronize() */
+  PolluxResult (*download)(PolluxDevice*, void* host, const void* source,
+                           uint64_t bytes); /* filled after synchronize() */
   PolluxResult (*copy)(PolluxDevice*, void* destination, const void* source, uint64_t bytes);
   PolluxResult (*fill_zero)(PolluxDevice*, void* destination, uint64_t bytes);
   PolluxResult (*synchronize)(PolluxDevice*, char* error, size_t error_size);
@@ -170,7 +181,7 @@ __declspec(dllexport)
 #else
 __attribute__((visibility("default")))
 #endif
-const PolluxBackend* pollux_backend(void);
+    const PolluxBackend* pollux_backend(void);
 
 #ifdef __cplusplus
 }

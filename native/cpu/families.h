@@ -2,23 +2,23 @@
 #pragma once
 
 #define POLLUX_FAMILIES(X) \
-  X(copy)        \
-  X(elementwise) \
-  X(reduce) \
-  X(reduce_index) \
-  X(gather) \
-  X(scatter) \
-  X(window) \
-  X(source) \
-  X(random) \
-  X(matmul) \
-  X(pool_max) \
-  X(pool_average) \
-  X(softmax) \
-  X(crossentropy) \
-  X(batchnorm) \
-  X(optimizer) \
-  X(finite) \
-  X(conv_weight) \
-  X(conv_pool) \
+  X(copy)                  \
+  X(elementwise)           \
+  X(reduce)                \
+  X(reduce_index)          \
+  X(gather)                \
+  X(scatter)               \
+  X(window)                \
+  X(source)                \
+  X(random)                \
+  X(matmul)                \
+  X(pool_max)              \
+  X(pool_average)          \
+  X(softmax)               \
+  X(crossentropy)          \
+  X(batchnorm)             \
+  X(optimizer)             \
+  X(finite)                \
+  X(conv_weight)           \
+  X(conv_pool)             \
   X(conv)

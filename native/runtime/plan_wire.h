@@ -1,6 +1,6 @@
+// clang-format off
 // Generated from src/compiler/wire/schema.ts by `POLLUX_GENERATE=1 npx vitest run test/runtime/wire.test.ts`. Do not edit.
 #pragma once
-// clang-format off
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

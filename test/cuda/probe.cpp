@@ -1,4 +1,5 @@
-// Opens a twin as the runtime does and prints what it says: ABI version, number of devices, reason, what open() answers.
+// Opens a twin as the runtime does and prints what it says: ABI version, number of devices, reason, what open()
+// answers.
 #include <dlfcn.h>
 
 #include <cstdio>

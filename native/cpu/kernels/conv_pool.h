@@ -15,15 +15,21 @@ struct Pooling {
 inline __mmask16 vec_beats(Vec x, Vec best) {
   return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(best, best, _CMP_ORD_Q), x, best, _CMP_NLE_UQ);
 }
-inline Vec vec_select(__mmask16 mask, Vec yes, Vec no) { return _mm512_mask_blend_ps(mask, no, yes); }
+inline Vec vec_select(__mmask16 mask, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(mask, no, yes);
+}
 
 // A place in the window for each lane.
 using Places = __m128i;
-inline Places no_places() { return _mm_setzero_si128(); }
+inline Places no_places() {
+  return _mm_setzero_si128();
+}
 inline Places select_place(__mmask16 mask, int place, Places no) {
   return _mm_mask_mov_epi8(no, mask, _mm_set1_epi8(static_cast<char>(place)));
 }
-inline void store_places(uint8_t* to, Places x, Tail tail) { _mm_mask_storeu_epi8(to, tail, x); }
+inline void store_places(uint8_t* to, Places x, Tail tail) {
+  _mm_mask_storeu_epi8(to, tail, x);
+}
 // x where the byte is `place`, zero elsewhere.
 inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
   const __m512i index = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(tail, bytes));
@@ -35,10 +41,14 @@ inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
 inline Vec vec_beats(Vec x, Vec best) {
   return _mm256_and_ps(_mm256_cmp_ps(best, best, _CMP_ORD_Q), _mm256_cmp_ps(x, best, _CMP_NLE_UQ));
 }
-inline Vec vec_select(Vec mask, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, mask); }
+inline Vec vec_select(Vec mask, Vec yes, Vec no) {
+  return _mm256_blendv_ps(no, yes, mask);
+}
 
 using Places = Vec;  // as floats
-inline Places no_places() { return vec_zero(); }
+inline Places no_places() {
+  return vec_zero();
+}
 inline Places select_place(Vec mask, int place, Places no) {
   return vec_select(mask, vec_set(static_cast<float>(place)), no);
 }
@@ -64,11 +74,17 @@ inline Vec vec_where_byte(const uint8_t* bytes, int place, Vec x, Tail tail) {
 #else
 
 typedef int32_t VecMask __attribute__((vector_size(16)));
-inline VecMask vec_beats(Vec x, Vec best) { return (best == best) & ~(x <= best); }
-inline Vec vec_select(VecMask mask, Vec yes, Vec no) { return mask ? yes : no; }
+inline VecMask vec_beats(Vec x, Vec best) {
+  return (best == best) & ~(x <= best);
+}
+inline Vec vec_select(VecMask mask, Vec yes, Vec no) {
+  return mask ? yes : no;
+}
 
 using Places = Vec;  // as floats
-inline Places no_places() { return vec_zero(); }
+inline Places no_places() {
+  return vec_zero();
+}
 inline Places select_place(VecMask mask, int place, Places no) {
   return vec_select(mask, vec_set(static_cast<float>(place)), no);
 }

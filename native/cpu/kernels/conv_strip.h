@@ -84,7 +84,9 @@ inline Strip make_strip(const Image& image, const float* source, const Region& r
 }
 
 // Weights in panels of [window_y][window_x][channels][kPanel] (the last one [kLanes] wide if that is enough).
-inline int64_t packed_floats(int64_t steps, int64_t outputs) { return steps * round_up(outputs, kLanes); }
+inline int64_t packed_floats(int64_t steps, int64_t outputs) {
+  return steps * round_up(outputs, kLanes);
+}
 
 inline void pack_forward(const RunContext& context, const float* w, int64_t outputs, int64_t steps, float* packed) {
   const Chunks chunks = plan_chunks(ceil_div(outputs, kPanel), 1 + 65536 / (steps * kPanel + 1));

@@ -85,7 +85,9 @@ Offsets offsets_of(const Matmul& p, int64_t item) {
   return offsets;
 }
 
-float finish(float x, bool relu) { return relu && x < 0 ? 0.0f : x; }
+float finish(float x, bool relu) {
+  return relu && x < 0 ? 0.0f : x;
+}
 
 // ---- float32 -----------------------------------------------------------------------------------------------------
 

@@ -34,9 +34,9 @@ export function generateReader(): string {
   const reads = sectionNames.map(
     (name) => `  if (!section("${name}", header.${name}_offset, header.${name}_count, view->${name})) return false;`,
   );
-  return `// Generated from src/compiler/wire/schema.ts by \`POLLUX_GENERATE=1 npx vitest run test/runtime/wire.test.ts\`. Do not edit.
+  return `// clang-format off
+// Generated from src/compiler/wire/schema.ts by \`POLLUX_GENERATE=1 npx vitest run test/runtime/wire.test.ts\`. Do not edit.
 #pragma once
-// clang-format off
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
