@@ -25,7 +25,9 @@
         'native/addon/files.cpp', '<@(runtime_sources)',
       ],
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+      'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED',
+                  # A worker that is terminated while a step runs can be told nothing any more: not a reason to abort the process.
+                  'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'cflags_cc!': ['<@(foreign_flags)', '<@(no_exceptions)'],
       'cflags_cc': ['<@(common_flags)'],
       'ldflags': ['-Wl,--exclude-libs,ALL'],

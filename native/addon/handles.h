@@ -33,10 +33,13 @@ template <typename T>
 Napi::Value make_handle(Napi::Env env, std::shared_ptr<T> object, uint64_t bytes) {
   auto* handle = new Handle<T>{std::move(object)};
   handle->report(env, static_cast<int64_t>(bytes));
-  return Napi::External<Handle<T>>::New(env, handle, [](Napi::Env finalizing, Handle<T>* gone) {
+  const auto finalize = [](Napi::Env finalizing, Handle<T>* gone) {
     gone->dispose(finalizing);
     delete gone;
-  });
+  };
+  const auto external = Napi::External<Handle<T>>::New(env, handle, finalize);
+  if (external.IsEmpty()) finalize(env, handle);  // in a worker that is being terminated
+  return external;
 }
 
 template <typename T>

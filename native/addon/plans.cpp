@@ -159,7 +159,8 @@ Napi::Value acknowledge(const Napi::CallbackInfo& info) {
 
 Napi::ArrayBuffer copy_of(Napi::Env env, const std::vector<uint8_t>& bytes) {
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size());
-  if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
+  // Empty in a worker that is being terminated.
+  if (!bytes.empty() && !buffer.IsEmpty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
   return buffer;
 }
 
@@ -214,7 +215,7 @@ Napi::Value outcome_of(Napi::Env env, RunJob* job) {
   }
   if (job->profile) {
     Napi::Float64Array times = Napi::Float64Array::New(env, job->step_nanoseconds.size());
-    for (size_t i = 0; i < job->step_nanoseconds.size(); ++i) times[i] = job->step_nanoseconds[i];
+    for (size_t i = 0; i < job->step_nanoseconds.size() && !times.IsEmpty(); ++i) times[i] = job->step_nanoseconds[i];
     result.Set("stepNanoseconds", times);
   }
   return result;
