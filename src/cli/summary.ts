@@ -1,6 +1,7 @@
 import { formatName } from '../io/safetensors-header.js';
 import { SafetensorsFile } from '../io/safetensors.js';
 import { elementCount } from '../data/host.js';
+import { table } from '../table.js';
 
 const grouped = (count: number): string => count.toLocaleString('en-US');
 
@@ -9,14 +10,6 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   return power === 0 ? `${bytes} B` : `${(bytes / 1024 ** power).toFixed(1)} ${units[power]}`;
-}
-
-/** Text in columns two spaces apart; `right` tells which are aligned to the right. */
-export function table(rows: readonly (readonly string[])[], right: readonly boolean[]): string {
-  const widths = right.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ');
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
 /** Lists the tensors of a safetensors file: names, dtypes, shapes, parameters and bytes, by place in the file. */

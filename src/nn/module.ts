@@ -12,6 +12,7 @@ import {
   type TypedArray,
 } from '../tensor/index.js';
 import { matchNames } from './names.js';
+import { type SummaryOptions, summarize } from './summary.js';
 import { moduleMark, walk } from './walk.js';
 
 /** Data of a model by path. */
@@ -203,6 +204,15 @@ export abstract class Module implements Stateful {
   async load(file: string, options: { strict?: boolean } = {}): Promise<this> {
     this.loadStateDictionary((await readSafetensors(file)).tensors, options);
     return this;
+  }
+
+  /**
+   * A table of the layers with their parameters; with the shape of an input (the batch included), also with the shapes of
+   * their outputs and the floating-point operations of one forward pass. Nothing runs: the shapes are inferred.
+   * @throws SHAPE_MISMATCH if the input does not fit the model.
+   */
+  summary(inputShape?: readonly number[], options: SummaryOptions = {}): string {
+    return summarize(this, inputShape, options);
   }
 
   /** Moves parameters and buffers to a device. */

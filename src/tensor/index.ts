@@ -29,6 +29,6 @@ export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf
 export { outsideTidy, Storage } from './storage.js';
 export { type SharedTensor, Tensor } from './tensor.js';
 export { currentTrace } from './trace.js';
-export type { Stateful } from './tracing.js';
+export { dryRun, type Stateful } from './tracing.js';
 export { mapTree, tensorsOf, type Tree } from './tree.js';
 export { scalar, tensorValue, wrap } from './wrap.js';

@@ -1,11 +1,13 @@
 import type { CompileRequest } from '../compiler/index.js';
 import { PolluxError } from '../errors.js';
 import { reachable, type Value } from '../graph/node.js';
+import type { Type } from '../graph/op.js';
 import { leaf } from '../ops/index.js';
 import type { Device } from '../runtime/index.js';
 import { type Argument, replaceArguments } from './arguments.js';
 import type { TensorBase } from './base.js';
 import type { Storage } from './storage.js';
+import type { Tensor } from './tensor.js';
 import { runTrace, type StateSlot, Trace } from './trace.js';
 import { isTensor, mapTree } from './tree.js';
 import { wrap } from './wrap.js';
@@ -40,6 +42,14 @@ export interface TracedStep {
 /** A placeholder in the result template. */
 export class ResultNumber {
   constructor(readonly index: number) {}
+}
+
+/** Runs a function on tensors without data, to see what it builds: no state is drawn, read or changed. */
+export function dryRun<R>(state: readonly Stateful[], inputs: readonly Type[], fn: (...inputs: Tensor[]) => R): R {
+  const trace = new Trace(new Set());
+  for (const owner of state) owner.visitState((path, tensor) => trace.addState(tensor, path));
+  const leaves = inputs.map(({ shape, dtype }) => leaf(shape, dtype));
+  return runTrace(trace, () => fn(...leaves.map((value) => wrap(value))));
 }
 
 /** The error of a function that is async; what its promise comes to is of no interest. */
