@@ -62,11 +62,11 @@ describe.each(Object.keys(networks) as (keyof typeof networks)[])('a training st
   const expected = expectedOf(training);
   const request = (more: Partial<CompileRequest> = {}): CompileRequest => ({ ...training, target, ...more });
 
-  it('is known to half a percent of the largest element of each tensor', () => {
+  it('is known to two percent of the largest element of each tensor', () => {
     for (const { value, error } of expected) {
       const largest = value.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
       expect(error[0]! / largest).toBeGreaterThan(1e-8);
-      expect(error[0]! / largest).toBeLessThan(5e-3);
+      expect(error[0]! / largest).toBeLessThan(0.02);
     }
   });
 

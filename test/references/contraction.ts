@@ -32,15 +32,17 @@ function forEachProduct(
 export const contractionReferences: References<'matmul' | 'conv2d' | 'conv2dGradInput' | 'conv2dGradWeight'> = {
   matmul: ([a, b, bias], { transposeA, transposeB, activation }, [type]) => {
     const inner = a!.shape.at(transposeA ? -2 : -1)!;
+    const [rows, columns] = type!.shape.slice(-2) as [number, number];
+    const [rowStep, leftStep] = transposeA ? [1, rows] : [inner, 1];
+    const [columnStep, rightStep] = transposeB ? [inner, 1] : [1, columns];
     return [
-      build(type!, (index) => {
-        const batch = index.slice(0, -2);
+      build(type!, (index, flat) => {
+        const batch = Math.floor(flat / (rows * columns));
         const [row, column] = index.slice(-2) as [number, number];
+        const left = batch * rows * inner + row * rowStep;
+        const right = batch * inner * columns + column * columnStep;
         let sum = 0;
-        for (let k = 0; k < inner; k++) {
-          const left = elementAt(a!, transposeA ? [...batch, k, row] : [...batch, row, k]);
-          sum += left * elementAt(b!, transposeB ? [...batch, column, k] : [...batch, k, column]);
-        }
+        for (let k = 0; k < inner; k++) sum += a!.data[left + k * leftStep]! * b!.data[right + k * rightStep]!;
         return finish(sum, bias, column, activation);
       }),
     ];

@@ -45,13 +45,22 @@ const channelOf = (x: NdArray64, channel: number): number[] => [...x.data].filte
 const mean = (list: readonly number[]): number => sum(list) / list.length;
 
 export const normalisationReferences: References<Normalisations> = {
-  softmax: byRow((x) => x.map((element) => Math.exp(element - logSumExp(x)))),
-  logSoftmax: byRow((x) => x.map((element) => element - logSumExp(x))),
+  softmax: byRow((x) => {
+    const total = logSumExp(x);
+    return x.map((element) => Math.exp(element - total));
+  }),
+  logSoftmax: byRow((x) => {
+    const total = logSumExp(x);
+    return x.map((element) => element - total);
+  }),
   softmaxGrad: byRow((dy, y) => {
     const inner = sum(dy.map((slope, i) => slope * y[i]!));
     return dy.map((slope, i) => y[i]! * (slope - inner));
   }),
-  logSoftmaxGrad: byRow((dy, y) => dy.map((slope, i) => slope - Math.exp(y[i]!) * sum(dy))),
+  logSoftmaxGrad: byRow((dy, y) => {
+    const total = sum(dy);
+    return dy.map((slope, i) => slope - Math.exp(y[i]!) * total);
+  }),
   crossEntropy: ([logits, labels], _, [type]) => {
     const total = build(type!, (__, row) => logSumExp(rowOf(logits!, row)));
     return [build(type!, (__, row) => total.data[row]! - rowOf(logits!, row)[labelOf(labels!, row, logits!.shape[1]!)]!), total];
