@@ -21,7 +21,8 @@ const PolluxBackend* open_backend(const std::string& folder, const std::string& 
   if (!library) {
     const char* reason = dlerror();
     *error = std::string("its library could not be loaded (") + (reason ? reason : path) +
-             "); build it with `npm run setup`, or point POLLUX_NATIVE_PATH to the folder that holds it";
+             "); build it with `npm run " + (name == "cuda" ? "build:cuda" : "setup") +
+             "`, or point POLLUX_NATIVE_PATH to the folder that holds it";
     return nullptr;
   }
   const auto entry = reinterpret_cast<const PolluxBackend* (*)()>(dlsym(library, "pollux_backend"));

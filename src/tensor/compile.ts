@@ -44,7 +44,7 @@ export interface Compiled<A extends readonly unknown[], R> {
   explain(): string;
   /** Number of plans made so far. */
   readonly plans: number;
-  /** Frees the plans. */
+  /** Lets go of its plans; they are freed once the process's cache of plans has dropped them too. */
   dispose(): void;
 }
 

@@ -19,6 +19,7 @@ export {
 } from './create.js';
 export { defineOp, type OpDefinition } from './defineOp.js';
 export { clearPlans, defaultDevice, resolveDevice, setDefaultDevice } from './evaluate.js';
+export { setThreads, threads } from '../runtime/index.js';
 export { concat, devices, evaluate, masked, memory, noGrad, oneHot, stack, tidy, where } from './functions.js';
 export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, valueAndGrad } from './gradients.js';
 export { type ArrayOf, type NestedArray, type TypedArray, typedArray } from './host.js';
