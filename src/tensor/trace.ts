@@ -23,8 +23,6 @@ export class Trace {
   usesRandom = false;
   #draws = new Map<string, number>();
 
-  constructor(readonly owned: ReadonlySet<TensorBase>) {}
-
   /** The stream of the next draw: a hash of the module's path and the draw's number within it. */
   nextStream(): number {
     this.usesRandom = true;
@@ -102,7 +100,7 @@ export function runTrace<R>(trace: Trace, fn: () => R): R {
  */
 export function runRule<R>(op: string, fn: () => R): R {
   const before = active;
-  const trace = new Trace(new Set());
+  const trace = new Trace();
   active = trace;
   try {
     const result = fn();

@@ -46,7 +46,7 @@ export class ResultNumber {
 
 /** Runs a function on tensors without data, to see what it builds: no state is drawn, read or changed. */
 export function dryRun<R>(state: readonly Stateful[], inputs: readonly Type[], fn: (...inputs: Tensor[]) => R): R {
-  const trace = new Trace(new Set());
+  const trace = new Trace();
   for (const owner of state) owner.visitState((path, tensor) => trace.addState(tensor, path));
   const leaves = inputs.map(({ shape, dtype }) => leaf(shape, dtype));
   return runTrace(trace, () => fn(...leaves.map((value) => wrap(value))));
@@ -71,13 +71,9 @@ export function traceStep(
   fuse: boolean,
 ): TracedStep {
   const begin = performance.now();
-  const owned = new Set<TensorBase>();
-  const trace = new Trace(owned);
+  const trace = new Trace();
   for (const owner of state) {
-    owner.visitState((path, tensor) => {
-      owned.add(tensor);
-      trace.addState(tensor, path);
-    });
+    owner.visitState((path, tensor) => trace.addState(tensor, path));
   }
   const inputs = list.map((argument) => leaf(argument.shape, argument.dtype));
   const returned = runTrace(trace, () => {
