@@ -113,7 +113,8 @@ export function conform(names: readonly OpName[], samples?: Partial<Record<OpNam
       }
     });
 
-    it.runIf(!samples)('has no gap without a reason', () => {
+    if (samples) return;
+    it('has no gap without a reason', () => {
       expect(coverage.gaps()).toEqual([]);
     });
   });
