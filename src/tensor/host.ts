@@ -1,6 +1,7 @@
 /** Values as JavaScript holds them: typed arrays and nested arrays, for every dtype. */
+import { inspect } from 'node:util';
 import { PolluxError } from '../errors.js';
-import type { DType } from '../graph/dtype.js';
+import { type DType, dtypes } from '../graph/dtype.js';
 import { sizeOf } from '../graph/op.js';
 import type { Nested } from './shapes.js';
 
@@ -30,6 +31,7 @@ const constructors = {
 /** A typed array over `buffer` (or a new one of `length` zeros) for the dtype. */
 export function typedArray(dtype: DType, source: number | ArrayBufferLike, byteOffset = 0, length?: number): TypedArray {
   const Constructor = constructors[dtype];
+  if (!Constructor) throw new TypeError(`${inspect(dtype)} is no dtype. Dtypes are ${dtypes.join(', ')}.`);
   return typeof source === 'number' ? new Constructor(source) : new Constructor(source as ArrayBuffer, byteOffset, length);
 }
 
