@@ -1,6 +1,7 @@
 // Bad data: the status word names it, and nothing is committed.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Target } from '../../src/compiler/index.js';
+import { encodePlan } from '../../src/compiler/wire/index.js';
 import type { Value } from '../../src/graph/node.js';
 import type { DType } from '../../src/graph/dtype.js';
 import { sizeOf } from '../../src/graph/op.js';
@@ -11,6 +12,7 @@ import type { NdArray64 } from '../references/array.js';
 import { bytesOf } from './bytes.js';
 import { openDevices } from './devices.js';
 import type { RemoteDevice } from './devices.js';
+import { poisonPlan } from './poison.js';
 
 /** PolluxStatusCode of native/backend.h. */
 const NOT_FINITE = 1;
@@ -166,4 +168,10 @@ describe('checks', () => {
 
   it('let the largest numbers pass', () =>
     expectSuccess([big([5, 3e38], [6, -3e38], [7, 1e-45])], (x) => ({ value: ops.sign(x), check: x })));
+});
+
+it('an elementwise step without a program is refused, not run', async () => {
+  const plan = poisonPlan(64);
+  const wire = encodePlan({ ...plan, steps: plan.steps.map(({ program: _, ...step }) => step) });
+  for (const device of devices) await expect(device.run(wire, [new Uint8Array(64)])).rejects.toThrow('step 0 has no program');
 });
