@@ -7,7 +7,7 @@ import { type Finding, formatFindings } from '../../src/cli/doctor.js';
 import { plotTraining } from '../../src/cli/plot.js';
 import { encodeGreyPng } from '../../src/cli/png.js';
 import { runCommand } from '../../src/cli/program.js';
-import { formatDuration, ProgressBar } from '../../src/cli/progress.js';
+import { formatDuration, ProgressBar } from '../../src/train/progress.js';
 import { drawSheet } from '../../src/cli/sheet.js';
 import { formatBytes } from '../../src/cli/summary.js';
 import { ticks } from '../../src/cli/svg.js';
