@@ -1,5 +1,5 @@
 // Makes prebuilds/<platform>-<arch>/: the addon with the twins beside it, ready for the npm package.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { headers } from './lib/native.js';
 import { fromRoot, run, SetupError, startLog, tell, timed } from './lib/report.js';
 import { toolchain } from './lib/toolchain.js';
@@ -21,6 +21,7 @@ try {
     }),
   );
   const folder = `prebuilds/${process.platform}-${process.arch}`;
+  rmSync(fromRoot(folder, 'libpollux_async.so'), { force: true }); // a twin for tests
   tell('prebuild', `${folder} in ${took}: ${readdirSync(fromRoot(folder)).join(', ')}`);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
