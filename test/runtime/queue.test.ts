@@ -153,10 +153,12 @@ test('buffers that nobody disposes of are freed by the collector', { timeout: 60
   const collect = runInNewContext('gc') as () => void;
   const before = device.memory().live;
   for (let i = 0; i < 100; i++) device.allocate(1 << 20);
-  collect();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  collect();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  // How many collections the last garbage takes is V8's affair: ask until it is gone, or the test times out.
+  const deadline = performance.now() + 20_000;
+  while (device.memory().live - before >= 50 << 20 && performance.now() < deadline) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   expect(device.memory().live - before).toBeLessThan(50 << 20);
 });
 
