@@ -42,11 +42,10 @@ void pin(int cpu) {
 void on_all_threads(const std::function<void(int, int)>& work) {
   const int count = thread_count();
   std::vector<std::thread> threads;
+  // A new thread inherits its parent's CPU: it must not have to wait for a turn on ours.
   for (int i = 1; i < count; i++) {
-    threads.emplace_back([&work, i, count] {
-      pin(i);
-      work(i, count);
-    });
+    pin(i);
+    threads.emplace_back(work, i, count);
   }
   pin(0);
   work(0, count);
