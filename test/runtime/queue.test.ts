@@ -24,7 +24,7 @@ test('runs settle in the order of their calls, waiting ones included', async () 
 
 test('an abort between steps rejects with AbortError and leaves state untouched', async () => {
   const length = 1 << 18;
-  const builder = longPlan(100, length);
+  const builder = longPlan(5_000, length); // far longer than a late timer takes to abort it
   const state = builder.input(1, 'state');
   const one = builder.temporary(1);
   builder.step('elementwise', [], [one], {
