@@ -18,7 +18,7 @@ import {
 } from '../tensor/index.js';
 import { globalNorm } from './clipping.js';
 import type { Rule } from './rule.js';
-import type { Schedule } from './schedules.js';
+import type { Schedule } from './schedules/index.js';
 
 /** Options that every optimizer takes. */
 export interface CommonOptions {
