@@ -1,6 +1,6 @@
 import { PolluxError } from '../errors.js';
 import { context } from '../graph/node.js';
-import { show } from '../graph/op.js';
+import { sameShape, show } from '../graph/op.js';
 import type { TensorBase } from '../tensor/index.js';
 
 /** Throws unless a size is an integer of at least `least`. */
@@ -15,6 +15,12 @@ const where = (): string => (context.scope ? ` '${context.scope}'` : '');
 export function requireLast(layer: string, x: TensorBase, size: number, what: string): void {
   if (x.shape.at(-1) === size) return;
   throw new PolluxError('SHAPE_MISMATCH', `${layer}${where()}: takes [..., ${size}], the last axis being the ${what}, but got ${show(x)}.`);
+}
+
+/** Throws unless the last axes have these sizes. */
+export function requireTrailing(layer: string, x: TensorBase, shape: readonly number[]): void {
+  if (x.shape.length >= shape.length && sameShape(x.shape.slice(x.shape.length - shape.length), shape)) return;
+  throw new PolluxError('SHAPE_MISMATCH', `${layer}${where()}: takes [..., ${shape.join(', ')}], but got ${show(x)}.`);
 }
 
 /** Throws unless the input is [N, H, W, C]. */

@@ -3,7 +3,9 @@ export { flatten, gelu, geluTanh, logSoftmax, relu, sigmoid, silu, softmax, soft
 export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
 export { Conv2d, type Conv2dOptions } from './conv2d.js';
 export { Dropout } from './dropout.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
 export * as init from './initializers.js';
+export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type RmsNormOptions } from './layerNorm.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { Module, type StateDictionary } from './module.js';
 export { AvgPool2d, type AvgPoolOptions, avgPool2d, MaxPool2d, maxPool2d, type PoolOptions } from './pooling.js';

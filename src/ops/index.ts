@@ -10,9 +10,11 @@ import { comparisonRecords } from './comparison.js';
 import { convRecords } from './conv.js';
 import { crossEntropyRecords } from './crossEntropy.js';
 import { effectRecords } from './effect.js';
+import { embeddingRecords } from './embedding.js';
 import { elementwiseRecord } from './elementwiseProgram.js';
 import { fusedRecords } from './fused.js';
 import { indexingRecords } from './indexing.js';
+import { layerNormRecords } from './layerNorm.js';
 import { leafRecords } from './leaf.js';
 import { logicRecords } from './logic.js';
 import { matmulRecords } from './matmul.js';
@@ -45,6 +47,8 @@ const named = {
   ...softmaxRecords,
   ...crossEntropyRecords,
   ...batchNormRecords,
+  ...layerNormRecords,
+  ...embeddingRecords,
   ...randomRecords,
   ...optimizerRecords,
   ...effectRecords,
@@ -73,10 +77,12 @@ export * from './customGradient.js';
 export { defineOp, defineRecord } from './define.js';
 export type { OpDefinition } from './define.js';
 export * from './effect.js';
+export * from './embedding.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
 export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
 export * from './gradient.js';
 export * from './indexing.js';
+export * from './layerNorm.js';
 export * from './leaf.js';
 export * from './logic.js';
 export * from './matmul.js';

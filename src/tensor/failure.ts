@@ -1,4 +1,5 @@
 import type { CompiledPlan } from '../compiler/index.js';
+import type { Node } from '../graph/node.js';
 import { PolluxError } from '../errors.js';
 import type { RunResult } from '../runtime/index.js';
 
@@ -20,6 +21,15 @@ export function place(element: number, shape: readonly number[]): string {
   return `[${at.join(', ')}]`;
 }
 
+/** What to say of a token that an embedding does not know. */
+function vocabularyMessage({ inputs: [weight, ids], scope }: Node, { detail, element }: Failure): string {
+  const count = weight!.shape[0]!;
+  return (
+    `Embedding${scope ? ` '${scope}'` : ''}: the token ${detail} at position ${place(Number(element), ids!.shape)} lies outside the ` +
+    `vocabulary of ${count}; ids go from 0 to ${count - 1}`
+  );
+}
+
 export const isNotFinite = (failure: Failure): boolean => failure.code === NOT_FINITE;
 
 /** The error for what a step reported in the status word. */
@@ -34,11 +44,15 @@ export function statusError(failure: Failure, plan: CompiledPlan, calledFrom?: s
         `crossEntropy: label ${failure.detail} of row ${failure.element} lies outside the classes${where}. Nothing was changed. ` +
           `Labels are integers from 0 to classes - 1; check the data or the width of the last layer.${from}`,
       );
-    case INDEX_OUT_OF_RANGE:
+    case INDEX_OUT_OF_RANGE: {
+      const lookup = step?.sources.find(({ op }) => op.name === 'embedding');
+      if (lookup)
+        return new PolluxError('INDEX_OUT_OF_RANGE', `${vocabularyMessage(lookup, failure)}${where}. Nothing was changed.${from}`);
       return new PolluxError(
         'INDEX_OUT_OF_RANGE',
         `Index ${failure.detail} (element ${failure.element} of the indices) lies outside its axis${where}. Nothing was changed.${from}`,
       );
+    }
     case NOT_FINITE:
       return new PolluxError(
         'NOT_FINITE',

@@ -5,6 +5,7 @@ import { contractionReferences } from './contraction.js';
 import { elementwiseReferences } from './elementwise.js';
 import { movementReferences } from './movement.js';
 import { normalisationReferences } from './normalisation.js';
+import { normReferences } from './norms.js';
 import { optimizerReferences } from './optimizer.js';
 import { poolReferences } from './pool.js';
 import { randomReferences } from './random.js';
@@ -27,6 +28,7 @@ export const references: References<OpName> = {
   ...contractionReferences,
   ...poolReferences,
   ...normalisationReferences,
+  ...normReferences,
   ...randomReferences,
   ...optimizerReferences,
 };

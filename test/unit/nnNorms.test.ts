@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { gradientsOf, nn, type Tensor, tensor } from '../../src/index.js';
+
+const close = (found: ArrayLike<number>, expected: readonly number[], digits = 5): void => {
+  expect(found.length).toBe(expected.length);
+  expected.forEach((x, i) => {
+    expect(found[i]!).toBeCloseTo(x, digits);
+  });
+};
+
+describe('LayerNorm and RmsNorm', () => {
+  it('normalise each sample over the last axes', async () => {
+    const x = tensor([
+      [
+        [1, 2],
+        [3, 6],
+      ],
+      [
+        [-1, 0],
+        [0, 1],
+      ],
+    ]);
+    const norm = new nn.LayerNorm([2, 2]);
+    expect(norm.weight!.shape).toEqual([2, 2]);
+    close(await norm.forward(x).data(), [
+      ...[-2, -1, 0, 3].map((d) => d / Math.sqrt(3.5 + 1e-5)),
+      ...[-1, 0, 0, 1].map((d) => d / Math.sqrt(0.5 + 1e-5)),
+    ]);
+    close(await new nn.LayerNorm(2, { affine: false }).forward(x).data(), [-1, 1, -1, 1, -1, 1, -1, 1], 4);
+    close(
+      await new nn.RmsNorm(2).forward(x).data(),
+      [1, 2, 3, 6, -1, 0, 0, 1].map((v, i) => v / Math.sqrt([2.5, 22.5, 0.5, 0.5][i >> 1]!)),
+    );
+  });
+
+  it('have weights as asked for', () => {
+    expect([...new nn.LayerNorm(3).parameters().keys()]).toEqual(['weight', 'bias']);
+    expect([...new nn.LayerNorm(3, { bias: false }).parameters().keys()]).toEqual(['weight']);
+    expect([...new nn.LayerNorm(3, { affine: false }).parameters().keys()]).toEqual([]);
+    expect([...new nn.RmsNorm(3).parameters().keys()]).toEqual(['weight']);
+  });
+
+  it('refuse another size and unknown options', () => {
+    expect(() => new nn.LayerNorm([3, 4]).forward(tensor([[1, 2, 3, 4]]))).toThrow(/LayerNorm.*\[\.\.\., 3, 4\].*float32\[1, 4\]/);
+    expect(() => new nn.LayerNorm(3, { eps: 1 } as object)).toThrow(/epsilon/);
+    expect(() => new nn.RmsNorm(0)).toThrow(RangeError);
+  });
+});
+
+describe('Embedding', () => {
+  const ids = tensor(
+    [
+      [1, 0, 3],
+      [3, 3, 2],
+    ],
+    'int32',
+  );
+
+  it('gives the rows of the ids; the padding starts at zero and learns nothing', async () => {
+    const layer = new nn.Embedding(4, 2, { paddingIndex: 3 });
+    const rows = await layer.weight.data();
+    expect([...rows.slice(6)]).toEqual([0, 0]);
+    expect(rows.slice(0, 6).every((x) => x !== 0)).toBe(true);
+    const y = layer.forward(ids);
+    expect(y.shape).toEqual([2, 3, 2]);
+    expect([...(await y.data())]).toEqual([1, 0, 3, 3, 3, 2].flatMap((id) => [rows[2 * id]!, rows[2 * id + 1]!]));
+
+    const slopes = gradientsOf(layer.forward(ids).sum(), [layer.weight]);
+    expect([...(await slopes[0]!.data())]).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
+  });
+
+  it('names the token that is outside the vocabulary', async () => {
+    class Model extends nn.Module {
+      readonly words = new nn.Embedding(4, 2);
+      forward(x: Tensor): Tensor {
+        return this.words.forward(x);
+      }
+    }
+    const model = new Model();
+    const wrong = (id: number) => tensor([[0, 1, id]], 'int64');
+    await expect(model.forward(wrong(4)).data()).rejects.toThrow(
+      /Embedding 'words': the token 4 at position \[0, 2\] lies outside the vocabulary of 4/,
+    );
+    await expect(model.forward(wrong(-1)).data()).rejects.toMatchObject({ code: 'INDEX_OUT_OF_RANGE' });
+    expect(() => new nn.Embedding(4, 2, { paddingIndex: 4 })).toThrow(/paddingIndex 4/);
+  });
+});
