@@ -21,4 +21,8 @@
   X(finite)                \
   X(conv_weight)           \
   X(conv_pool)             \
+  X(cumulative)            \
+  X(sort)                  \
+  X(search)                \
+  X(scatter_reduce)        \
   X(conv)
