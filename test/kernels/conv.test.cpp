@@ -9,17 +9,23 @@ namespace {
 struct Shape {
   int64_t n, h, w, i, o, kh, kw;
   int64_t sy = 1, sx = 1, top = 0, bottom = 0, left = 0, right = 0;
-  int64_t oh() const { return (h + top + bottom - kh) / sy + 1; }
-  int64_t ow() const { return (w + left + right - kw) / sx + 1; }
+  int64_t groups = 1, dy = 1, dx = 1;  // dilation
+  int64_t oh() const { return (h + top + bottom - (kh - 1) * dy - 1) / sy + 1; }
+  int64_t ow() const { return (w + left + right - (kw - 1) * dx - 1) / sx + 1; }
+  int64_t depth() const { return i / groups; }  // channels that one output sees
   std::vector<Attribute> attributes() const {
     return {{"stride", {double(sy), double(sx)}},
-            {"padding", {double(top), double(bottom), double(left), double(right)}}};
+            {"padding", {double(top), double(bottom), double(left), double(right)}},
+            {"dilation", {double(dy), double(dx)}},
+            {"groups", {double(groups)}}};
   }
   std::string text() const {
-    char line[160];
-    std::snprintf(line, sizeof line, "  in x [%d,%d,%d,%d], w [%d,%d,%d,%d], stride %d %d, padding %d %d %d %d\n",
-                  int(n), int(h), int(w), int(i), int(o), int(kh), int(kw), int(i), int(sy), int(sx), int(top),
-                  int(bottom), int(left), int(right));
+    char line[200];
+    std::snprintf(
+        line, sizeof line,
+        "  in x [%d,%d,%d,%d], w [%d,%d,%d,%d], stride %d %d, padding %d %d %d %d, groups %d, dilation %d %d\n", int(n),
+        int(h), int(w), int(i), int(o), int(kh), int(kw), int(i), int(sy), int(sx), int(top), int(bottom), int(left),
+        int(right), int(groups), int(dy), int(dx));
     return line;
   }
 };
@@ -32,12 +38,12 @@ void products(const Shape& s, const Visit& visit) {
       for (int64_t b = 0; b < s.ow(); ++b)
         for (int64_t ky = 0; ky < s.kh; ++ky)
           for (int64_t kx = 0; kx < s.kw; ++kx) {
-            const int64_t iy = a * s.sy + ky - s.top, ix = b * s.sx + kx - s.left;
+            const int64_t iy = a * s.sy + ky * s.dy - s.top, ix = b * s.sx + kx * s.dx - s.left;
             if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
             for (int64_t o = 0; o < s.o; ++o)
-              for (int64_t i = 0; i < s.i; ++i)
-                visit(((n * s.h + iy) * s.w + ix) * s.i + i, ((o * s.kh + ky) * s.kw + kx) * s.i + i,
-                      ((n * s.oh() + a) * s.ow() + b) * s.o + o);
+              for (int64_t i = 0; i < s.depth(); ++i)
+                visit(((n * s.h + iy) * s.w + ix) * s.i + o / (s.o / s.groups) * s.depth() + i,
+                      ((o * s.kh + ky) * s.kw + kx) * s.depth() + i, ((n * s.oh() + a) * s.ow() + b) * s.o + o);
           }
 }
 
@@ -53,7 +59,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 void all_of(const Shape& s) {
   Random random;
-  Array x(POLLUX_FLOAT32, {s.n, s.h, s.w, s.i}), w(POLLUX_FLOAT32, {s.o, s.kh, s.kw, s.i}), bias(POLLUX_FLOAT32, {s.o});
+  Array x(POLLUX_FLOAT32, {s.n, s.h, s.w, s.i}), w(POLLUX_FLOAT32, {s.o, s.kh, s.kw, s.depth()}),
+      bias(POLLUX_FLOAT32, {s.o});
   Array y(POLLUX_FLOAT32, {s.n, s.oh(), s.ow(), s.o}), plain(POLLUX_FLOAT32, y.shape()), dy(POLLUX_FLOAT32, y.shape());
   Array dx(POLLUX_FLOAT32, x.shape()), dw(POLLUX_FLOAT32, w.shape());
   for (Array* a : {&x, &w, &bias, &dy}) a->randomize(random);
@@ -123,6 +130,38 @@ TEST(conv_with_stride) {
                                            {1, 3, 3, 2, 2, 3, 3, 5, 5, 1, 1, 1, 1},
                                            {1, 33, 30, 3, 40, 7, 7, 2, 2, 3, 3, 3, 3},
                                            {2, 1, 9, 3, 2, 1, 3, 2, 2, 0, 0, 0, 0}})
+    all_of(s);
+}
+
+TEST(conv_with_dilation) {
+  for (const Shape& s : std::vector<Shape>{{2, 9, 11, 3, 5, 3, 3, 1, 1, 0, 0, 0, 0, 1, 2, 2},
+                                           {1, 13, 12, 5, 20, 3, 2, 1, 1, 2, 2, 3, 3, 1, 2, 3},
+                                           {2, 15, 16, 4, 33, 3, 3, 2, 2, 2, 2, 2, 2, 1, 2, 2},
+                                           {1, 14, 17, 3, 6, 3, 3, 2, 3, 1, 0, 2, 1, 1, 3, 2},
+                                           {1, 19, 18, 2, 4, 3, 4, 4, 6, 3, 1, 2, 2, 1, 2, 4},
+                                           {1, 3, 3, 2, 3, 3, 3, 1, 1, 8, 8, 8, 8, 1, 5, 4}})
+    all_of(s);
+}
+
+TEST(conv_with_groups) {
+  for (const Shape& s : std::vector<Shape>{{2, 7, 9, 6, 10, 3, 3, 1, 1, 1, 1, 1, 1, 2},
+                                           {1, 8, 8, 12, 12, 3, 3, 2, 2, 1, 1, 1, 1, 4},
+                                           {2, 5, 5, 70, 140, 1, 1, 1, 1, 0, 0, 0, 0, 2},
+                                           {1, 9, 9, 4, 12, 3, 3, 1, 1, 1, 1, 1, 1, 4},  // three kernels for a channel
+                                           {1, 11, 7, 9, 6, 3, 2, 2, 1, 1, 2, 0, 1, 3, 2, 2},
+                                           {0, 5, 5, 4, 4, 3, 3, 1, 1, 0, 0, 0, 0, 2}})
+    all_of(s);
+}
+
+TEST(conv_depthwise) {
+  for (const Shape& s : std::vector<Shape>{{2, 7, 9, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1, 5},
+                                           {1, 30, 33, 35, 35, 3, 3, 1, 1, 1, 1, 1, 1, 35},
+                                           {2, 16, 15, 48, 48, 5, 5, 2, 2, 2, 2, 2, 2, 48},
+                                           {1, 9, 40, 16, 16, 3, 7, 1, 3, 0, 2, 5, 1, 16, 2, 1},
+                                           {1, 12, 13, 3, 3, 2, 3, 3, 2, 1, 0, 1, 1, 3, 3, 4},
+                                           {1, 2, 2, 8, 8, 5, 5, 1, 1, 2, 2, 2, 2, 8},
+                                           {1, 1, 64, 17, 17, 1, 4, 1, 1, 0, 0, 3, 0, 17},
+                                           {0, 5, 5, 4, 4, 3, 3, 1, 1, 0, 0, 0, 0, 4}})
     all_of(s);
 }
 

@@ -1,19 +1,9 @@
-// conv2d: x [N,H,W,I], w [O,kH,kW,I], bias [O] -> y [N,OH,OW,O]; and conv2dGradInput: dy, w -> dx.
-//
-// The gradient by the input is a correlation of dy with the turned weights. With a stride it falls apart into
-// stride_y x stride_x phases: the pixels of dx of one phase see the same taps, and dy without holes.
-#include "conv_strip.h"
+// conv2d: x [N,H,W,I], w [O,kH,kW,I/groups], bias [O] -> y [N,OH,OW,O]; and conv2dGradInput: dy, w -> dx.
+#include "conv_depthwise.h"
+#include "conv_phase.h"
 
 namespace pollux::POLLUX_LEVEL {
 namespace {
-
-struct Phase {
-  Window window;
-  int64_t rows, columns;             // output pixels of the phase in one image
-  int64_t offset_y, offset_x;        // its first one
-  int64_t first_tap_y, first_tap_x;  // taps first, first + stride, ...
-  int64_t packed;                    // where its weights begin
-};
 
 struct Convolution {
   int64_t images;
@@ -21,12 +11,13 @@ struct Convolution {
   int64_t outputs;       // channels of y, or of dx
   int64_t target_width;  // of y, or of dx
   int64_t target_size;   // numbers in one image of y, or of dx
-  int64_t kernel_y, kernel_x, stride_y, stride_x;
+  int64_t kernel_y, kernel_x;
+  Geometry geometry;
   int64_t step_y, step_x;  // distance of the pixels of a phase in the target
   int64_t rows;            // rows of the largest phase
   int64_t height;          // of a strip
   int64_t packed_size, strip_size;
-  bool has_bias, relu, transposed;
+  bool has_bias, relu, transposed, apart;  // apart: taps do not lie side by side
   Chunks chunks;
   int phase_count;
   Phase phases[1];  // phase_count of them
@@ -51,27 +42,46 @@ Region strip_region(const Convolution& p, int64_t begin, int64_t end) {
 }
 
 void pack_weights(const RunContext& context, const Convolution& p, const float* w, float* packed) {
-  const int64_t taps = p.kernel_y * p.kernel_x;
+  const int64_t taps = p.kernel_y * p.kernel_x, groups = p.geometry.groups;
+  const int64_t rows = p.source.channels / groups, outputs = p.outputs / groups;
   if (!p.transposed) {
-    pack_forward(context, w, p.outputs, taps * p.source.channels, packed);
+    for (int64_t g = 0; g < groups; ++g)
+      pack_forward(context, w + g * outputs * taps * rows, outputs, taps * rows, packed + g * p.phases[0].group_packed);
     return;
   }
-  const int64_t rows = p.source.channels;
-  const Chunks chunks = plan_chunks(taps, 1 + 65536 / (rows * p.outputs + 1));
+  const Chunks chunks = plan_chunks(taps, 1 + 65536 / (p.source.channels * outputs + 1));
   parallel(context, chunks.count, [&](int64_t chunk) {
     for (int64_t tap = chunks.begin(chunk); tap < chunks.end(chunk); ++tap) {
-      const int64_t ky = tap / p.kernel_x, kx = tap % p.kernel_x;
       for (int i = 0; i < p.phase_count; ++i) {
         const Phase& phase = p.phases[i];
-        const Window& window = phase.window;
-        if (phase.first_tap_y != ky % p.stride_y || phase.first_tap_x != kx % p.stride_x || window.window_y == 0)
-          continue;
-        const int64_t t = window.window_y - 1 - ky / p.stride_y, u = window.window_x - 1 - kx / p.stride_x;
-        pack_rows(w + tap * p.outputs, taps * p.outputs, p.outputs, (t * window.window_x + u) * rows, rows,
-                  packed + phase.packed, window.window_y * window.window_x * rows * kPanel);
+        const int64_t place = place_of_tap(p.geometry, phase, tap / p.kernel_x, tap % p.kernel_x);
+        if (place < 0) continue;
+        const int64_t panel = phase.window.window_y * phase.window.window_x * rows * kPanel;
+        for (int64_t g = 0; g < groups; ++g) {
+          pack_rows(w + (g * rows * taps + tap) * outputs, taps * outputs, outputs, place * rows, rows,
+                    packed + phase.packed + g * phase.group_packed, panel);
+        }
       }
     }
   });
+}
+
+// Output rows [begin, end) of one phase of an image; `to` points at the first.
+void correlate_phase(const Convolution& p, const Phase& phase, const Strip& strip, const float* packed, int64_t begin,
+                     int64_t end, float* to, const float* bias) {
+  const int64_t row_stride = p.step_y * p.target_width * p.outputs, pixel_stride = p.step_x * p.outputs;
+  const int flags = p.relu ? kRelu : 0;
+  if (!p.apart) {
+    correlate(p.source, phase.window, strip, packed, p.outputs, begin, end, phase.columns, to, row_stride, pixel_stride,
+              flags, bias);
+    return;
+  }
+  const int64_t groups = p.geometry.groups, channels = p.source.channels / groups, outputs = p.outputs / groups;
+  for (int64_t g = 0; g < groups; ++g) {
+    correlate_apart(p.source, phase.window, g * channels, channels, strip, packed + g * phase.group_packed, outputs,
+                    begin, end, phase.columns, to + g * outputs, row_stride, pixel_stride, flags,
+                    bias ? bias + g * outputs : nullptr);
+  }
 }
 
 void run_convolution(const Prepared& prepared, const RunContext& context) {
@@ -91,9 +101,8 @@ void run_convolution(const Prepared& prepared, const RunContext& context) {
           for (int i = 0; i < p.phase_count; ++i) {
             const Phase& phase = p.phases[i];
             const int64_t y = begin * p.step_y + phase.offset_y;
-            correlate(p.source, phase.window, strip, packed + phase.packed, p.outputs, begin, min64(end, phase.rows),
-                      phase.columns, target + image * p.target_size + (y * p.target_width + phase.offset_x) * p.outputs,
-                      p.step_y * p.target_width * p.outputs, p.step_x * p.outputs, p.relu ? kRelu : 0, bias);
+            correlate_phase(p, phase, strip, packed + phase.packed, begin, min64(end, phase.rows),
+                            target + image * p.target_size + (y * p.target_width + phase.offset_x) * p.outputs, bias);
           }
         });
     slots.give_back(slot);
@@ -107,12 +116,14 @@ PolluxResult finish(Convolution& p, Prepared* prepared) {
   p.packed_size = 0;
   for (int i = 0; i < p.phase_count; ++i) {
     Phase& phase = p.phases[i];
-    const int64_t steps = phase.window.window_y * phase.window.window_x * p.source.channels;
+    const int64_t groups = p.geometry.groups;
+    const int64_t steps = phase.window.window_y * phase.window.window_x * (p.source.channels / groups);
     phase.packed = p.packed_size;
-    p.packed_size += round_up(packed_floats(steps, p.outputs), 16);
+    phase.group_packed = packed_floats(steps, p.outputs / groups);
+    p.packed_size += round_up(groups * phase.group_packed, 16);
     p.rows = max64(p.rows, phase.rows);
     work += 2.0 * static_cast<double>(steps) * static_cast<double>(phase.columns) *
-            static_cast<double>(round_up(p.outputs, kLanes));
+            static_cast<double>(groups * round_up(p.outputs / groups, kLanes));
   }
   const int64_t width = strip_region(p, 0, p.rows).pitch(p.source);
   const int64_t halo = (strip_region(p, 0, 1).bottom - strip_region(p, 0, 1).top) * width;
@@ -131,12 +142,12 @@ PolluxResult finish(Convolution& p, Prepared* prepared) {
 }
 
 PolluxResult prepare_forward(const PolluxStep& step, Prepared* prepared) {
+  if (is_depthwise(step, input(step, 0).shape[3], output(step, 0).shape[3])) return prepare_depthwise(step, prepared);
   auto* p = make_parameters<Convolution>(prepared);
   if (!p) return POLLUX_OUT_OF_MEMORY;
   const int64_t *x = input(step, 0).shape, *w = input(step, 1).shape, *y = output(step, 0).shape;
-  int64_t stride[2] = {1, 1}, padding[4] = {};
-  numbers(step, "stride", stride, 2);
-  numbers(step, "padding", padding, 4);
+  const Geometry geometry = p->geometry = read_geometry(step);
+  const int64_t *stride = geometry.stride, *padding = geometry.padding;
   p->images = x[0];
   p->source = {x[1], x[2], x[3]};
   p->outputs = y[3];
@@ -148,7 +159,9 @@ PolluxResult prepare_forward(const PolluxStep& step, Prepared* prepared) {
   p->has_bias = step.input_count > 2;
   p->relu = strcmp(text(step, "activation", "none"), "relu") == 0;
   p->phase_count = 1;
-  p->phases[0].window = {w[1], w[2], stride[0], stride[1], padding[0], padding[2]};
+  p->phases[0].window = {
+      w[1], w[2], stride[0], stride[1], padding[0], padding[2], geometry.dilation[0], geometry.dilation[1]};
+  p->apart = geometry.groups > 1 || geometry.dilation[0] > 1 || geometry.dilation[1] > 1;
   p->phases[0].rows = y[1];
   p->phases[0].columns = y[2];
   if (element_count(output(step, 0)) == 0) {
@@ -167,11 +180,12 @@ PolluxResult prepare_forward(const PolluxStep& step, Prepared* prepared) {
 }
 
 PolluxResult prepare_grad_input(const PolluxStep& step, Prepared* prepared) {
+  if (is_depthwise(step, output(step, 0).shape[3], input(step, 0).shape[3]))
+    return prepare_depthwise_grad_input(step, prepared);
   const int64_t *dy = input(step, 0).shape, *w = input(step, 1).shape, *dx = output(step, 0).shape;
-  int64_t stride[2] = {1, 1}, padding[4] = {};
-  numbers(step, "stride", stride, 2);
-  numbers(step, "padding", padding, 4);
-  auto* p = make_parameters<Convolution>(prepared, static_cast<size_t>(stride[0] * stride[1] - 1) * sizeof(Phase));
+  const Geometry geometry = read_geometry(step);
+  const int64_t phases = geometry.stride[0] * geometry.stride[1];
+  auto* p = make_parameters<Convolution>(prepared, static_cast<size_t>(phases - 1) * sizeof(Phase));
   if (!p) return POLLUX_OUT_OF_MEMORY;
   p->images = dy[0];
   p->source = {dy[1], dy[2], dy[3]};
@@ -180,31 +194,19 @@ PolluxResult prepare_grad_input(const PolluxStep& step, Prepared* prepared) {
   p->target_size = dx[1] * dx[2] * dx[3];
   p->kernel_y = w[1];
   p->kernel_x = w[2];
-  p->step_y = p->stride_y = stride[0];
-  p->step_x = p->stride_x = stride[1];
+  p->geometry = geometry;
+  p->step_y = geometry.stride[0];
+  p->step_x = geometry.stride[1];
   p->transposed = true;
   if (element_count(output(step, 0)) == 0) {
     prepared->run = run_nothing;
     return POLLUX_SUCCESS;
   }
-  const bool empty = element_count(input(step, 0)) == 0;  // then dx is zero: no phase has a tap
-  // dx(iy) = sum of dy(oy) w(ky) over oy * stride + ky = iy + top. For iy = a * stride + py, the taps are
-  // ky = first + j * stride and oy = a + down - j, where down and first are quotient and rest of (py + top) / stride.
-  for (int64_t py = 0; py < min64(stride[0], dx[1]); ++py) {
-    for (int64_t px = 0; px < min64(stride[1], dx[2]); ++px) {
-      Phase& phase = p->phases[p->phase_count++];
-      const int64_t down = (py + padding[0]) / stride[0], across = (px + padding[2]) / stride[1];
-      phase.first_tap_y = (py + padding[0]) % stride[0];
-      phase.first_tap_x = (px + padding[2]) % stride[1];
-      int64_t taps_y = phase.first_tap_y < w[1] ? ceil_div(w[1] - phase.first_tap_y, stride[0]) : 0;
-      int64_t taps_x = phase.first_tap_x < w[2] ? ceil_div(w[2] - phase.first_tap_x, stride[1]) : 0;
-      if (taps_y * taps_x == 0 || empty) taps_y = taps_x = 0;
-      phase.window = {taps_y, taps_x, 1, 1, taps_y - 1 - down, taps_x - 1 - across};
-      phase.rows = ceil_div(dx[1] - py, stride[0]);
-      phase.columns = ceil_div(dx[2] - px, stride[1]);
-      phase.offset_y = py;
-      phase.offset_x = px;
-    }
+  p->phase_count = make_phases(geometry, dx, w + 1, element_count(input(step, 0)) == 0, p->phases);
+  p->apart = geometry.groups > 1;
+  for (int i = 0; i < p->phase_count; ++i) {
+    const Window& window = p->phases[i].window;
+    if (window.dilation_y > 1 || window.dilation_x > 1) p->apart = true;
   }
   return finish(*p, prepared);
 }

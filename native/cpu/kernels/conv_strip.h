@@ -17,12 +17,16 @@ struct Image {
   int64_t size() const { return height * width * channels; }
 };
 
-// Output pixel (a, b) sees source rows a * step_y - top ... + window_y - 1, and columns likewise. `top` and `left` may
-// be negative.
+// Output pixel (a, b) sees the window_y source rows from a * step_y - top on, each dilation_y below the one before, and
+// columns likewise. `top` and `left` may be negative.
 struct Window {
   int64_t window_y, window_x;
   int64_t step_y, step_x;
   int64_t top, left;
+  int64_t dilation_y = 1, dilation_x = 1;
+
+  int64_t reach_y() const { return (window_y - 1) * dilation_y + 1; }
+  int64_t reach_x() const { return (window_x - 1) * dilation_x + 1; }
 };
 
 // Rows [top, bottom) and columns [left, right) of an image, of which parts may lie outside.
@@ -34,8 +38,8 @@ struct Region {
 
 // What outputs [begin, end) x [0, columns) see.
 inline Region region_of(const Window& w, int64_t begin, int64_t end, int64_t columns) {
-  return {begin * w.step_y - w.top, (end - 1) * w.step_y - w.top + w.window_y, -w.left,
-          (columns - 1) * w.step_x - w.left + w.window_x};
+  return {begin * w.step_y - w.top, (end - 1) * w.step_y - w.top + w.reach_y(), -w.left,
+          (columns - 1) * w.step_x - w.left + w.reach_x()};
 }
 
 inline Region join(const Region& a, const Region& b) {
@@ -124,6 +128,41 @@ inline void correlate(const Image& image, const Window& w, const Strip& strip, c
                    to + (a - begin) * row_stride + b * pixel_stride + q, pixel_stride, flags,
                    bias ? bias + q : nullptr);
         }
+      }
+    }
+  }
+}
+
+// The same where taps do not lie side by side: a dilation spreads them, or their channels are those of one group, from
+// `first_channel` on. `packed`, `outputs`, `to` and `bias` are the group's. Each row of the window adds to the rows
+// before it.
+inline void correlate_apart(const Image& image, const Window& w, int64_t first_channel, int64_t channels,
+                            const Strip& strip, const float* packed, int64_t outputs, int64_t begin, int64_t end,
+                            int64_t columns, float* to, int64_t row_stride, int64_t pixel_stride, int flags,
+                            const float* bias) {
+  const int64_t row_steps = w.window_x * channels, steps = w.window_y * row_steps;
+  const int tile_rows = balanced_rows(columns);
+  for (int64_t a = begin; a < end; ++a) {
+    const int64_t y = a * w.step_y - w.top;
+    const int64_t first = min64(ceil_div(max64(0, -y), w.dilation_y), w.window_y);
+    const int64_t last = max64(first, min64(w.window_y, ceil_div(max64(0, image.height - y), w.dilation_y)));
+    for (int64_t b = 0; b < columns; b += tile_rows) {
+      const int rows = static_cast<int>(min64(tile_rows, columns - b));
+      for (int64_t q = 0; q < outputs; q += kPanel) {
+        const int64_t here = min64(kPanel, outputs - q), width = here <= kLanes ? kLanes : kPanel;
+        float* pixel = to + (a - begin) * row_stride + b * pixel_stride + q;
+        View view{strip.data, w.step_x * image.channels, static_cast<int32_t>(channels), 0,
+                  w.dilation_x * image.channels};
+        int64_t ky = first;
+        do {
+          const bool begins = ky == first, ends = ky + 1 >= last;
+          if (ky < last) {
+            view.data = strip.at(image, y + ky * w.dilation_y, b * w.step_x - w.left) + first_channel;
+            view.segments = static_cast<int32_t>(w.window_x);
+          }
+          run_tile(false, rows, here, view, packed + q * steps + ky * row_steps * width, width, pixel, pixel_stride,
+                   (begins ? 0 : kAccumulate) | (ends ? flags : 0), ends && bias ? bias + q : nullptr);
+        } while (++ky < last);
       }
     }
   }

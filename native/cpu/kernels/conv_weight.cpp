@@ -1,10 +1,11 @@
-// conv2dGradWeight: x [N,H,W,I], dy [N,OH,OW,O] -> dw [O,kH,kW,I]; and conv2dGradWeightUnpool, which takes the gradient
-// of the pooled map and the places of the maxima, and unpools it strip by strip, so that dy is never written.
+// conv2dGradWeight: x [N,H,W,I], dy [N,OH,OW,O] -> dw [O,kH,kW,I/groups]; and conv2dGradWeightUnpool, which takes the
+// gradient of the pooled map and the places of the maxima, and unpools it strip by strip, so that dy is never written.
 //
 // dw = x^T dy over all pixels: a tile holds up to kTileRows taps and channels of x and two vectors of output channels.
 // Each chunk of rows sums into a partial gradient of its own; these are added in chunk order and turned round.
+#include "conv_depthwise.h"
 #include "conv_patch.h"
-#include "conv_strip.h"
+#include "conv_phase.h"
 
 namespace pollux::POLLUX_LEVEL {
 namespace {
@@ -13,13 +14,14 @@ struct WeightGradient {
   Image source;
   int64_t outputs;
   Window window;
-  int64_t steps;                      // window_y * window_x * channels
+  int64_t groups;
+  int64_t steps;                      // window_y * window_x * channels / groups
   int64_t rows, columns;              // of dy in one image; of those rows that are pooled, where dy is unpooled
   Pooling pooling;                    // 1 x 1 for conv2dGradWeight
   int64_t image_rows, image_columns;  // of the gradient as it arrives
   int64_t height;                     // rows of dy as it arrives in a strip
   int64_t strip_size, unpooled_size, partial_size;
-  bool unpools, patches;
+  bool unpools, patches, apart;  // apart: taps do not lie side by side
   Chunks chunks;
 };
 
@@ -27,6 +29,7 @@ constexpr int64_t kStripFloats = 6 * 1024;  // 24 KiB of x and dy: a strip is re
 
 void run_nothing(const Prepared&, const RunContext&) {}
 
+// Taps that lie side by side enter a tile together.
 void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64_t end, const float* dy, float* partial,
                int flags) {
   const int64_t taps = p.window.window_x * p.source.channels;
@@ -39,6 +42,30 @@ void add_strip(const WeightGradient& p, const Strip& strip, int64_t begin, int64
       for (int64_t q = 0; q < p.outputs; q += kPanel) {
         run_tile(true, static_cast<int>(min64(tile_rows, taps - i)), min64(kPanel, p.outputs - q), view, dy + q,
                  p.outputs, partial + (ky * taps + i) * p.outputs + q, p.outputs, flags, nullptr);
+      }
+    }
+  }
+}
+
+// The same where they do not (a dilation, or groups): a tile holds channels of one tap and one group.
+void add_strip_apart(const WeightGradient& p, const Strip& strip, int64_t begin, int64_t end, const float* dy,
+                     float* partial, int flags) {
+  const Window& w = p.window;
+  const int64_t channels = p.source.channels / p.groups, outputs = p.outputs / p.groups;
+  const int tile_rows = balanced_rows(channels);
+  for (int64_t tap = 0; tap < w.window_y * w.window_x; ++tap) {
+    const float* row = strip.at(p.source, begin * w.step_y - w.top + tap / w.window_x * w.dilation_y,
+                                tap % w.window_x * w.dilation_x - w.left);
+    for (int64_t g = 0; g < p.groups; ++g) {
+      for (int64_t i = 0; i < channels; i += tile_rows) {
+        const View view{row + g * channels + i, w.step_x * p.source.channels, static_cast<int32_t>(p.columns),
+                        static_cast<int32_t>(end - begin), w.step_y * strip.pitch};
+        for (int64_t q = 0; q < outputs; q += kPanel) {
+          const int64_t output = g * outputs + q;
+          run_tile(true, static_cast<int>(min64(tile_rows, channels - i)), min64(kPanel, outputs - q), view,
+                   dy + output, p.outputs, partial + (tap * channels + i) * p.outputs + output, p.outputs, flags,
+                   nullptr);
+        }
       }
     }
   }
@@ -112,7 +139,8 @@ void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
             unpool(p.pooling, end - begin, p.image_columns, p.outputs, gradient, places, slot + p.strip_size);
             gradient = slot + p.strip_size;
           }
-          add_strip(p, strip, top, bottom, gradient, partial, flags);
+          const auto add = p.apart ? add_strip_apart : add_strip;
+          add(p, strip, top, bottom, gradient, partial, flags);
           flags = kAccumulate;
         });
     slots.give_back(slot);
@@ -121,12 +149,13 @@ void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
 }
 
 PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
+  const int64_t *x = input(step, 0).shape, *dy = input(step, 1).shape, *dw = output(step, 0).shape;
+  if (is_depthwise(step, x[3], dy[3])) return prepare_depthwise_grad_weight(step, prepared);
   auto* p = make_parameters<WeightGradient>(prepared);
   if (!p) return POLLUX_OUT_OF_MEMORY;
-  const int64_t *x = input(step, 0).shape, *dy = input(step, 1).shape, *dw = output(step, 0).shape;
-  int64_t stride[2] = {1, 1}, padding[4] = {}, pool[2] = {1, 1};
-  numbers(step, "stride", stride, 2);
-  numbers(step, "padding", padding, 4);
+  const Geometry geometry = read_geometry(step);
+  const int64_t *stride = geometry.stride, *padding = geometry.padding;
+  int64_t pool[2] = {1, 1};
   p->unpools = step.input_count > 2;
   if (p->unpools) numbers(step, "window", pool, 2);
   if (element_count(output(step, 0)) == 0) {
@@ -135,7 +164,9 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   }
   p->source = {x[1], x[2], x[3]};
   p->outputs = dw[0];
-  p->window = {dw[1], dw[2], stride[0], stride[1], padding[0], padding[2]};
+  p->window = {dw[1], dw[2], stride[0], stride[1], padding[0], padding[2], geometry.dilation[0], geometry.dilation[1]};
+  p->groups = geometry.groups;
+  p->apart = geometry.groups > 1 || geometry.dilation[0] > 1 || geometry.dilation[1] > 1;
   p->steps = dw[1] * dw[2] * dw[3];
   p->pooling = {pool[0], pool[1]};
   p->patches = kUnpoolsPatches && p->unpools && dw[1] == 3 && dw[2] == 3 && dw[3] == 1 && stride[0] == 1 &&
