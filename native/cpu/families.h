@@ -17,6 +17,7 @@
   X(softmax)               \
   X(crossentropy)          \
   X(batchnorm)             \
+  X(layernorm)             \
   X(optimizer)             \
   X(finite)                \
   X(conv_weight)           \

@@ -12,6 +12,7 @@ struct Indexing {
   int64_t count;
   int64_t bytes;   // of one element
   Chunks chunks;   // of the outer * count slices that are read
+  bool from_end;   // whether negative indices count from the end
   int64_t pieces;  // scatter: into how many ranges the axis is cut
 };
 
@@ -23,6 +24,7 @@ inline Indexing plan_indexing(const PolluxStep& step, bool along) {
   p.outer = extent(x, 0, axis);
   p.axis = x.shape[axis];
   p.inner = extent(x, axis + 1, x.rank);
+  p.from_end = true;
   p.count = along ? indices.shape[axis] : element_count(indices);
   p.bytes = byte_size(x.dtype);
   const int64_t slices = p.inner == 0 ? 0 : p.outer * p.count;
@@ -32,11 +34,12 @@ inline Indexing plan_indexing(const PolluxStep& step, bool along) {
   return p;
 }
 
-/// The place that an index names: counted from the end if negative. Out of range it is reported, and 0 stands in.
+/// The place that an index names: counted from the end if negative, where that is allowed. Out of range it is reported,
+/// and 0 stands in.
 template <typename Index>
 inline int64_t checked_index(const Prepared& prepared, const RunContext& context, const Indexing& p, Index index,
                              int64_t element) {
-  const int64_t place = index < 0 ? index + p.axis : index;
+  const int64_t place = index < 0 && p.from_end ? index + p.axis : index;
   if (place >= 0 && place < p.axis) return place;
   report(prepared, context, POLLUX_INDEX_OUT_OF_RANGE, element, index);
   return 0;

@@ -1,4 +1,5 @@
-// gather and takeAlong: elements picked by index along one axis. Elements move by size, so every dtype is served.
+// gather, takeAlong and embedding: elements picked by index along one axis. Elements move by size, so every dtype is
+// served.
 #include "../indexing.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -52,6 +53,16 @@ void take_along(const Prepared& prepared, const RunContext& context) {
   });
 }
 
+/// A gather along the first axis that knows no indices from the end.
+PolluxResult prepare_embedding(const PolluxStep& step, Prepared* prepared) {
+  Indexing* p = make_parameters<Indexing>(prepared);
+  if (!p) return POLLUX_OUT_OF_MEMORY;
+  *p = plan_indexing(step, false);
+  p->from_end = false;
+  prepared->run = input(step, 1).dtype == POLLUX_INT64 ? gather<int64_t> : gather<int32_t>;
+  return POLLUX_SUCCESS;
+}
+
 template <bool along>
 PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   Indexing* p = make_parameters<Indexing>(prepared);
@@ -66,10 +77,11 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
 }
 
 const Kernel kernels[] = {{{"gather", all_dtypes, 0, nullptr}, prepare<false>},
-                          {{"takeAlong", all_dtypes, 0, nullptr}, prepare<true>}};
+                          {{"takeAlong", all_dtypes, 0, nullptr}, prepare<true>},
+                          {{"embedding", all_dtypes, 0, nullptr}, prepare_embedding}};
 
 }  // namespace
 
-extern const KernelTable gather_kernels = {kernels, 2};
+extern const KernelTable gather_kernels = {kernels, 3};
 
 }  // namespace pollux::POLLUX_LEVEL
