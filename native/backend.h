@@ -87,7 +87,8 @@ typedef enum PolluxStatusCode {
   POLLUX_NOT_FINITE = 1,
   POLLUX_LABEL_OUT_OF_RANGE = 2,
   POLLUX_INDEX_OUT_OF_RANGE = 3,
-  POLLUX_CANCELLED = 4
+  POLLUX_CANCELLED = 4,
+  POLLUX_CAPACITY_EXCEEDED = 5
 } PolluxStatusCode;
 
 typedef enum PolluxResult {

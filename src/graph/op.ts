@@ -43,6 +43,11 @@ export interface Op<A extends Attributes = Attributes> {
   readonly inPlace?: readonly (readonly [output: number, input: number])[];
   /** May set the status word (a label or index out of range, a value that is not finite): it never runs after a state is overwritten. */
   readonly reports?: boolean;
+  /**
+   * Output 0 is input 0 with rows written where nothing valid lies: whether they count is up to another state. So it may be written
+   * into a state before the commit phase; a run that fails later leaves rows that nobody reads.
+   */
+  readonly appends?: boolean;
   /** Floating-point operations of one evaluation. Default: one an output element for elementwise and reduce, else 0. */
   flops?(inputs: readonly Type[], outputs: readonly Type[], attributes: A): number;
 }

@@ -35,6 +35,7 @@ export interface Definition<A extends Attributes> {
   decompose?(inputs: Operands, attributes: A): Value | Value[];
   readonly inPlace?: Op<A>['inPlace'];
   readonly reports?: boolean;
+  readonly appends?: boolean;
   flops?(inputs: OperandTypes, outputs: OperandTypes, attributes: A): number;
 }
 
@@ -43,13 +44,14 @@ const listOf = <T>(value: T | readonly T[]): T[] => (isList(value) ? [...value] 
 
 /** Makes the record of an op. */
 export function defineRecord<A extends Attributes = Record<never, never>>(definition: Definition<A>): Op<A> {
-  const { name, cost, infer, gradient, stops, decompose, inPlace, reports, flops } = definition;
+  const { name, cost, infer, gradient, stops, decompose, inPlace, reports, appends, flops } = definition;
   return {
     name,
     cost,
     stops,
     inPlace,
     reports,
+    appends,
     infer: (inputs, attributes) => listOf<Type>(infer(inputs as unknown as OperandTypes, attributes)),
     gradient:
       gradient &&

@@ -2,13 +2,16 @@
 import type { Op } from '../graph/op.js';
 import { argRecords } from './arg.js';
 import { arithmeticRecords } from './arithmetic.js';
+import { attentionRecords } from './attention.js';
 import { batchNormRecords } from './batchNorm.js';
 import { binaryRecords } from './binary.js';
 import { broadcastRecords } from './broadcast.js';
+import { cacheUpdateRecords } from './cacheUpdate.js';
 import { castRecords } from './cast.js';
 import { comparisonRecords } from './comparison.js';
 import { convRecords } from './conv.js';
 import { crossEntropyRecords } from './crossEntropy.js';
+import { cumulativeRecords } from './cumulative.js';
 import { effectRecords } from './effect.js';
 import { embeddingRecords } from './embedding.js';
 import { elementwiseRecord } from './elementwiseProgram.js';
@@ -22,8 +25,13 @@ import { movementRecords } from './movement.js';
 import { optimizerRecords } from './optimizer.js';
 import { poolRecords } from './pool.js';
 import { randomRecords } from './random.js';
+import { recurrentRecords } from './recurrent.js';
 import { reduceRecords } from './reduce.js';
+import { rotaryRecords } from './rotary.js';
+import { scatterRecords } from './scatter.js';
+import { searchRecords } from './search.js';
 import { softmaxRecords } from './softmax.js';
+import { sortRecords } from './sort.js';
 import { unaryRecords } from './unary.js';
 import { whereRecords } from './where.js';
 
@@ -41,6 +49,10 @@ const named = {
   ...reduceRecords,
   ...argRecords,
   ...indexingRecords,
+  ...cumulativeRecords,
+  ...sortRecords,
+  ...searchRecords,
+  ...scatterRecords,
   ...matmulRecords,
   ...convRecords,
   ...poolRecords,
@@ -49,6 +61,10 @@ const named = {
   ...batchNormRecords,
   ...layerNormRecords,
   ...embeddingRecords,
+  ...attentionRecords,
+  ...rotaryRecords,
+  ...cacheUpdateRecords,
+  ...recurrentRecords,
   ...randomRecords,
   ...optimizerRecords,
   ...effectRecords,
@@ -65,9 +81,11 @@ export type OpName = keyof typeof records;
 
 export * from './arg.js';
 export * from './arithmetic.js';
+export * from './attention.js';
 export * from './batchNorm.js';
 export * from './binary.js';
 export * from './broadcast.js';
+export * from './cacheUpdate.js';
 export * from './cast.js';
 export * from './checkpoint.js';
 export * from './comparison.js';
@@ -76,6 +94,7 @@ export * from './crossEntropy.js';
 export * from './customGradient.js';
 export { defineOp, defineRecord } from './define.js';
 export type { OpDefinition } from './define.js';
+export * from './cumulative.js';
 export * from './effect.js';
 export * from './embedding.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
@@ -90,8 +109,13 @@ export * from './movement.js';
 export * from './optimizer.js';
 export * from './pool.js';
 export * from './random.js';
+export * from './recurrent.js';
 export * from './reduce.js';
+export * from './rotary.js';
+export * from './scatter.js';
+export * from './search.js';
 export * from './softmax.js';
+export * from './sort.js';
 export * from './unary.js';
 export * from './where.js';
 export { pairOf } from './window.js';

@@ -12,7 +12,7 @@ type DrawAttributes = { readonly shape: readonly number[]; readonly stream: numb
 type DropoutAttributes = { readonly rate: number; readonly stream: number };
 
 /** A random state is data: [seed, step, first element] (docs/internals.md, section 3). */
-function requireState(op: string, state: Type): void {
+export function requireState(op: string, state: Type): void {
   requireDtype(op, state, ['int64'], 'the random state');
   if (!sameShape(state.shape, [3]))
     fail('SHAPE_MISMATCH', op, `the random state has shape ${showShape(state.shape)}, but must be [seed, step, first element]`);

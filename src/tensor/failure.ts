@@ -9,6 +9,7 @@ type Failure = NonNullable<RunResult['failure']>;
 const NOT_FINITE = 1;
 const LABEL_OUT_OF_RANGE = 2;
 const INDEX_OUT_OF_RANGE = 3;
+const CAPACITY_EXCEEDED = 5;
 
 /** Where in a shape a row-major element number lies: `[3, 5]`. */
 export function place(element: number, shape: readonly number[]): string {
@@ -53,6 +54,12 @@ export function statusError(failure: Failure, plan: CompiledPlan, calledFrom?: s
         `Index ${failure.detail} (element ${failure.element} of the indices) lies outside its axis${where}. Nothing was changed.${from}`,
       );
     }
+    case CAPACITY_EXCEEDED:
+      return new PolluxError(
+        'CAPACITY_EXCEEDED',
+        `cacheUpdate: sample ${failure.element} of the cache holds ${failure.detail} rows, and no room for what comes${where}. ` +
+          `Nothing was changed. Make the cache larger, or reset it.${from}`,
+      );
     case NOT_FINITE:
       return new PolluxError(
         'NOT_FINITE',

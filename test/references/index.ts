@@ -1,14 +1,17 @@
 import type { OpName } from '../../src/ops/index.js';
 import { build } from './array.js';
 import type { References } from './array.js';
+import { attentionReferences } from './attention.js';
 import { contractionReferences } from './contraction.js';
 import { elementwiseReferences } from './elementwise.js';
 import { movementReferences } from './movement.js';
 import { normalisationReferences } from './normalisation.js';
 import { normReferences } from './norms.js';
 import { optimizerReferences } from './optimizer.js';
+import { orderingReferences } from './ordering.js';
 import { poolReferences } from './pool.js';
 import { randomReferences } from './random.js';
+import { recurrentReferences } from './recurrent.js';
 import { reduceReferences } from './reduce.js';
 
 const sourceReferences: References<'leaf' | 'constant' | 'iota'> = {
@@ -29,8 +32,11 @@ export const references: References<OpName> = {
   ...poolReferences,
   ...normalisationReferences,
   ...normReferences,
+  ...attentionReferences,
   ...randomReferences,
+  ...recurrentReferences,
   ...optimizerReferences,
+  ...orderingReferences,
 };
 
 export type { NdArray64, Reference } from './array.js';

@@ -1,12 +1,23 @@
 import type { OpName } from '../../src/ops/index.js';
+import { attentionSamples } from './samples/attention.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { kernelSamples } from './samples/kernels.js';
 import { normSamples } from './samples/norms.js';
+import { orderingSamples } from './samples/ordering.js';
+import { recurrentSamples } from './samples/recurrent.js';
 import type { Samples } from './samples/sample.js';
 import { structureSamples } from './samples/structure.js';
 
 /** Calls of every op, over shapes that find mistakes; `operandsOf` makes their data. An op without samples does not compile. */
-export const samples: Samples<OpName> = { ...structureSamples, ...elementwiseSamples, ...kernelSamples, ...normSamples };
+export const samples: Samples<OpName> = {
+  ...structureSamples,
+  ...elementwiseSamples,
+  ...orderingSamples,
+  ...kernelSamples,
+  ...recurrentSamples,
+  ...attentionSamples,
+  ...normSamples,
+};
 
 export { operandsOf } from './samples/sample.js';
 export type { Sample, SampleInput } from './samples/sample.js';
