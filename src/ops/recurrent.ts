@@ -1,0 +1,12 @@
+// Recurrent layers: one op for each direction of a layer. The products of the input with its weight, for all steps at once, are
+// a matmul outside; so is the gradient of the recurrent weight.
+import { gruRecords } from './recurrentGru.js';
+import { lstmRecords } from './recurrentLstm.js';
+import { rnnRecords } from './recurrentRnn.js';
+
+export const recurrentRecords = { ...lstmRecords, ...gruRecords, ...rnnRecords };
+
+export { gru } from './recurrentGru.js';
+export { lstm } from './recurrentLstm.js';
+export { rnn } from './recurrentRnn.js';
+export type { RnnActivation } from './recurrentRnn.js';
