@@ -30,7 +30,7 @@ function requireUpdates(op: string, x: Type, updates: Type, shape: readonly numb
 }
 
 /** takeAlong pairs the axes of its operands, but for the one that it takes along. */
-function requirePaired(op: string, x: Type, indices: Type, axis: number): void {
+export function requirePaired(op: string, x: Type, indices: Type, axis: number): void {
   requireIndices(op, indices);
   if (x.shape.length !== indices.shape.length || x.shape.some((size, i) => i !== axis && size !== indices.shape[i])) {
     fail(

@@ -3,13 +3,15 @@ import type { Value } from '../graph/node.js';
 import { sizeOf } from '../graph/op.js';
 import type { Op } from '../graph/op.js';
 import { add, div, mul, sub } from './arithmetic.js';
-import { broadcast, reducedShape, reshape, restoreAxes, sum } from './broadcast.js';
+import { reducedShape, reshape, restoreAxes, sum } from './broadcast.js';
 import type { ReduceAttributes } from './broadcast.js';
 import { cast } from './cast.js';
 import { equal } from './comparison.js';
+import { cumulativeProduct } from './cumulative.js';
 import { applyOne, defineRecord } from './define.js';
 import type { Definition, GradientCall } from './define.js';
 import { detach, zerosLike } from './leaf.js';
+import { transpose } from './movement.js';
 import { arithmetic, fail, float, normaliseAxes, requireDtype, showShape } from './support.js';
 import { abs, exp, isFinite, log, sqrt, square } from './unary.js';
 import { pow } from './binary.js';
@@ -44,18 +46,18 @@ function extremeGradient({ dy, inputs: [x], y, attributes: { axes } }: GradientC
   return where(chosen, restoreAxes(div(reshape(dy, count.shape), count), x.shape, axes), zerosLike(x));
 }
 
-/**
- * Each element's derivative is the product of the others: y / x, or, for the only zero, the product of the rest. Exact in the
- * first order; in the second, the term that couples two zeros of one product is left out.
- */
-function prodGradient({ dy, inputs: [x], y, attributes: { axes } }: GradientCall<ReduceAttributes>): Value {
-  const zero = equal(x, 0);
-  const safe = where(zero, 1, x);
-  const single = equal(sum(cast(zero, x.dtype), axes, true), 1);
-  const rest = prod(safe, axes, true);
-  const ofZero = where(single, rest, zerosLike(rest));
-  const others = where(zero, broadcast(ofZero, x.shape), div(restoreAxes(y, x.shape, axes), safe));
-  return mul(restoreAxes(dy, x.shape, axes), others);
+/** Each element's derivative is the product of those before it times that of those after it: exact among zeros, in any order. */
+function prodGradient({ dy, inputs: [x], attributes: { axes } }: GradientCall<ReduceAttributes>): Value {
+  const kept = x.shape.flatMap((_, i) => (axes.includes(i) ? [] : [i]));
+  const order = [...kept, ...axes];
+  const moved = transpose(x, order);
+  const row = reshape(moved, [...kept.map((i) => x.shape[i]!), countOf(x, axes)]);
+  const others = mul(cumulativeProduct(row, -1, { exclusive: true }), cumulativeProduct(row, -1, { exclusive: true, reverse: true }));
+  const back = transpose(
+    reshape(others, moved.shape),
+    order.map((_, i) => order.indexOf(i)),
+  );
+  return mul(restoreAxes(dy, x.shape, axes), back);
 }
 
 export const reduceRecords = {

@@ -37,6 +37,7 @@ const correctlyRounded: ReadonlySet<string> = new Set<OpName>([
 /** Sums of products with coefficients that are no negative numbers: the bound of |x| + e bounds the sum and its error. */
 const multilinear: ReadonlySet<string> = new Set<OpName>([
   ...(['sum', 'prod', 'matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'] as const),
+  ...(['cumulativeSum', 'cumulativeProduct', 'linearRecurrence'] as const),
   ...(['avgPool2d', 'avgPool2dGrad', 'maxPool2dGrad', 'scatterAdd', 'scatterAlong'] as const),
 ]);
 
@@ -54,6 +55,7 @@ export const exact = (value: NdArray64): Bounded => ({ value, error: zeros(value
 /** How many numbers an op adds up or multiplies to get one element. */
 function terms(name: string, inputs: readonly Bounded[], outputs: readonly NdArray64[], op: Op, attributes: Attributes): number {
   if (name === 'prod' || name === 'sum') return inputs[0]!.error.length / Math.max(1, sizeOf(outputs[0]!.shape));
+  if (name.startsWith('cumulative') || name === 'linearRecurrence') return 2 * outputs[0]!.shape[attributes['axis'] as number]!;
   if (name.startsWith('scatter')) return 1 + inputs[2]!.error.length;
   if (name.includes('Pool')) return 1 + (attributes['window'] as readonly number[]).reduce((a, b) => a * b, 1);
   const shapes = inputs.map(({ value }) => value);
@@ -146,7 +148,10 @@ function errorsOf(
     return [map2(widest, least, (wide, x) => wide - x + gamma(n) * wide + (n > 1 ? SMALLEST : 0))];
   }
   if (op.cost === 'view' || op.cost === 'move' || op.cost === 'effect')
-    return isFloat32(values[0]!) ? ofErrors('value' in attributes ? { value: 0 } : {}) : values.map(({ data }) => zeros(data.length));
+    // An extreme is at most as wrong as the worst of what it is taken from.
+    return isFloat32(values[0]!)
+      ? ofErrors({ ...('value' in attributes && { value: 0 }), ...(attributes['rule'] === 'minimum' && { rule: 'maximum' }) })
+      : values.map(({ data }) => zeros(data.length));
   if (name === 'maxPool2d') return [ofErrors()[0]!, undecided(op, inputs[0]!, attributes, values)];
   if (name === 'max' || name === 'min') {
     const { value, error } = inputs[0]!;
