@@ -12,12 +12,16 @@
   X(source)                \
   X(random)                \
   X(matmul)                \
+  X(lstm)                  \
+  X(gru)                   \
+  X(rnn)                   \
   X(pool_max)              \
   X(pool_average)          \
   X(softmax)               \
   X(crossentropy)          \
   X(batchnorm)             \
   X(layernorm)             \
+  X(groupnorm)             \
   X(optimizer)             \
   X(finite)                \
   X(conv_weight)           \
