@@ -7,6 +7,7 @@ export * as metrics from './metrics/index.js';
 export * as models from './models/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
+export * as text from './text/index.js';
 export {
   arange,
   bernoulli,
@@ -37,6 +38,8 @@ export {
   type OpDefinition,
   Parameter,
   range,
+  scan,
+  type ScanOptions,
   seed,
   setDefaultDevice,
   setThreads,
