@@ -1,6 +1,6 @@
 import { reachable } from '../graph/node.js';
 import type { Value } from '../graph/node.js';
-import { attributesKey, opNumber } from './identity.js';
+import { describeNodes } from './identity.js';
 import type { CompileRequest } from './request.js';
 
 /**
@@ -10,31 +10,15 @@ import type { CompileRequest } from './request.js';
 export function fingerprint(request: CompileRequest): string {
   const { results, updates, checks, bindings } = request;
   const leaves = new Map(bindings.map(({ value }, i) => [value.node, i]));
-  const numbers = new Map<Value['node'], number>();
-  const regions = new Map<number, number>();
-  const parts: string[] = [request.options?.fuse === false ? 'unfused' : ''];
-  for (const { kind, value } of bindings) parts.push(`${kind[0]}${value.dtype}[${value.shape.join()}]`);
+  const nodes = reachable([...results, ...updates.map(({ value }) => value), ...checks]);
+  const { parts, numbers } = describeNodes(nodes, (node) => (leaves.has(node) ? `#${leaves.get(node)}` : undefined));
   const name = (value: Value): string => `${numbers.get(value.node)}.${value.index}`;
-  for (const node of reachable([...results, ...updates.map(({ value }) => value), ...checks])) {
-    numbers.set(node, numbers.size);
-    const leaf = leaves.get(node);
-    if (leaf !== undefined) {
-      parts.push(`#${leaf}`);
-      continue;
-    }
-    let part = `${opNumber(node.op)}(`;
-    for (const input of node.inputs) part += `${name(input)},`;
-    if (node.recomputed) {
-      // Regions are numbered as they are built; only which nodes share one matters.
-      if (!regions.has(node.recomputed)) regions.set(node.recomputed, regions.size);
-      part += `r${regions.get(node.recomputed)}`;
-    }
-    parts.push(`${part})${attributesKey(node.attributes)}`);
-  }
-  parts.push(
+  return [
+    request.options?.fuse === false ? 'unfused' : '',
+    ...bindings.map(({ kind, value }) => `${kind[0]}${value.dtype}[${value.shape.join()}]`),
+    ...parts,
     results.map(name).join(),
     updates.map(({ target, value }) => `${leaves.get(target.node)}=${name(value)}`).join(),
     checks.map(name).join(),
-  );
-  return parts.join('\n');
+  ].join('\n');
 }

@@ -1,4 +1,5 @@
 import type { DType } from './dtype.js';
+import type { Loop } from './loop.js';
 import type { Node, Value } from './node.js';
 
 /** Shape and dtype: all that is known of a value before it is computed. */
@@ -48,6 +49,8 @@ export interface Op<A extends Attributes = Attributes> {
    * into a state before the commit phase; a run that fails later leaves rows that nobody reads.
    */
   readonly appends?: boolean;
+  /** What a loop repeats. Its content, not the record that holds it, is the identity of such an op. */
+  readonly loop?: Loop;
   /** Floating-point operations of one evaluation. Default: one an output element for elementwise and reduce, else 0. */
   flops?(inputs: readonly Type[], outputs: readonly Type[], attributes: A): number;
 }

@@ -16,6 +16,7 @@ import { effectRecords } from './effect.js';
 import { embeddingRecords } from './embedding.js';
 import { elementwiseRecord } from './elementwiseProgram.js';
 import { fusedRecords } from './fused.js';
+import { groupNormRecords } from './groupNorm.js';
 import { indexingRecords } from './indexing.js';
 import { layerNormRecords } from './layerNorm.js';
 import { leafRecords } from './leaf.js';
@@ -60,6 +61,7 @@ const named = {
   ...crossEntropyRecords,
   ...batchNormRecords,
   ...layerNormRecords,
+  ...groupNormRecords,
   ...embeddingRecords,
   ...attentionRecords,
   ...rotaryRecords,
@@ -100,6 +102,7 @@ export * from './embedding.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
 export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
 export * from './gradient.js';
+export * from './groupNorm.js';
 export * from './indexing.js';
 export * from './layerNorm.js';
 export * from './leaf.js';
@@ -111,6 +114,8 @@ export * from './pool.js';
 export * from './random.js';
 export * from './recurrent.js';
 export * from './reduce.js';
+export { scan, scanRecord } from './scan.js';
+export type { Iteration, LateSequence, ScanAttributes, ScanOptions } from './scan.js';
 export * from './rotary.js';
 export * from './scatter.js';
 export * from './search.js';

@@ -25,6 +25,7 @@ export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, valueA
 export { type ArrayOf, type NestedArray, type TypedArray, typedArray } from './host.js';
 export { type DrawSource, type Initializer, Parameter } from './parameter.js';
 export { draw, generator, seed } from './random.js';
+export { scan, type ScanOptions, type SliceOf, type StackOf } from './scan.js';
 export { type Index, type Range, range, Selection } from './selection.js';
 export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
 export { outsideTidy, Storage } from './storage.js';
