@@ -1,5 +1,6 @@
 import type { Attributes } from '../graph/op.js';
-import { sizeOf } from '../graph/op.js';
+import { sameShape, sizeOf } from '../graph/op.js';
+import { undilated } from '../ops/window.js';
 import type { Graph, Operand, Operation } from './graph.js';
 import { soleUser } from './graph.js';
 import { isDisjoint } from './pooling.js';
@@ -85,6 +86,10 @@ function absorbRelu(contraction: Operation, graph: Graph): Operation {
   return absorb(graph, contraction, found.reader, found.through, contraction.inputs, { ...contraction.attributes, activation: 'relu' });
 }
 
+/** Whether a convolution has neither dilation nor groups: the fused kernels take no other. */
+const isPlain = ({ attributes: { dilation, groups } }: Operation): boolean =>
+  groups === undilated.groups && sameShape(dilation as readonly number[], undilated.dilation);
+
 /** conv2d + bias + maxPool2d (+ relu): the convolution is never written at its full size. */
 function absorbPool(convolution: Operation, graph: Graph, target: Target): void {
   const {
@@ -94,7 +99,7 @@ function absorbPool(convolution: Operation, graph: Graph, target: Target): void 
   } = convolution;
   const pool = soleUser(outputs[0]!);
   const kernel = target.kernel('conv2dMaxPool');
-  if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || inputs.length < 3 || activation === 'relu') return;
+  if (!pool || !isOp(pool, 'maxPool2d') || !isDisjoint(pool) || inputs.length < 3 || activation === 'relu' || !isPlain(convolution)) return;
   if (!kernel?.dtypes.has(inputs[0]!.dtype)) return;
   const [pooled, index] = pool.outputs as [Operand, Operand];
   const user = kernel.fusions.has('relu') ? soleUser(pooled) : undefined;
@@ -121,10 +126,13 @@ function absorbPool(convolution: Operation, graph: Graph, target: Target): void 
 function absorbUnpool(gradient: Operation, graph: Graph, target: Target): void {
   const [x, dy] = gradient.inputs as [Operand, Operand];
   const unpool = dy.producer;
-  if (!isOp(unpool, 'maxPool2dGrad') || !isDisjoint(unpool) || soleUser(dy) !== gradient) return;
+  if (!isOp(unpool, 'maxPool2dGrad') || !isDisjoint(unpool) || soleUser(dy) !== gradient || !isPlain(gradient)) return;
   if (!target.kernel('conv2dGradWeightUnpool')?.dtypes.has(x.dtype)) return;
+  const { stride, padding, kernelSize } = gradient.attributes;
   const attributes: Attributes = {
-    ...gradient.attributes,
+    stride: stride!,
+    padding: padding!,
+    kernelSize: kernelSize!,
     window: unpool.attributes['window']!,
     outputSize: [dy.shape[1]!, dy.shape[2]!],
   };

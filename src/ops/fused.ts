@@ -2,7 +2,7 @@
 // describes them; their decompositions say what they compute.
 import { apply } from '../graph/node.js';
 import { add } from './arithmetic.js';
-import { conv2dGradWeight, convFlops, convRecords, convolvedShape, requireBias } from './conv.js';
+import { conv2dGradWeight, convFlops, convRecords, convolvedShape, plainConv, requireBias } from './conv.js';
 import type { WindowAttributes } from './conv.js';
 import { applyOne, defineRecord } from './define.js';
 import { maxPool2dGrad, pooledShape, poolRecords, requireIndexable } from './pool.js';
@@ -24,7 +24,7 @@ export const fusedRecords = {
     name: 'conv2dMaxPool',
     cost: 'contraction',
     infer([x, w, bias], attributes) {
-      const convolved = convolvedShape('conv2dMaxPool', x, w, attributes);
+      const convolved = convolvedShape('conv2dMaxPool', x, w, plainConv(attributes));
       requireBias('conv2dMaxPool', bias, convolved[3]);
       requireIndexable('conv2dMaxPool', attributes.window);
       const shape = pooledShape('conv2dMaxPool', { shape: convolved, dtype: x.dtype }, tiles(attributes.window));
@@ -34,11 +34,11 @@ export const fusedRecords = {
       ];
     },
     decompose([x, w, bias], { stride, padding, window, activation }) {
-      const convolved = add(applyOne(convRecords.conv2d, [x, w], { stride, padding, activation: 'none' }), bias);
+      const convolved = add(applyOne(convRecords.conv2d, [x, w], { ...plainConv({ stride, padding }), activation: 'none' }), bias);
       const [y, index] = apply(poolRecords.maxPool2d, [convolved], tiles(window));
       return [activation === 'relu' ? relu(y!) : y!, index!];
     },
-    flops: ([x, w], _, attributes) => convFlops(w.shape, convolvedShape('conv2dMaxPool', x, w, attributes)),
+    flops: ([x, w], _, attributes) => convFlops(w.shape, convolvedShape('conv2dMaxPool', x, w, plainConv(attributes))),
   }),
   conv2dGradWeightUnpool: defineRecord<GradWeightUnpoolAttributes>({
     name: 'conv2dGradWeightUnpool',
@@ -46,7 +46,7 @@ export const fusedRecords = {
     infer([x, dy, index], attributes) {
       const { kernelSize, window, outputSize } = attributes;
       const w = { shape: [dy.shape[3]!, ...kernelSize, x.shape[3]!], dtype: x.dtype };
-      const convolved = convolvedShape('conv2dGradWeightUnpool', x, w, attributes);
+      const convolved = convolvedShape('conv2dGradWeightUnpool', x, w, plainConv(attributes));
       if (convolved[1] !== outputSize[0] || convolved[2] !== outputSize[1]) {
         fail(
           'SHAPE_MISMATCH',
@@ -59,8 +59,8 @@ export const fusedRecords = {
     },
     decompose([x, dy, index], { stride, padding, kernelSize, window, outputSize }) {
       const unpooled = maxPool2dGrad(dy, index, { ...tiles(window), inputSize: outputSize });
-      return conv2dGradWeight(x, unpooled, { stride, padding, kernelSize });
+      return conv2dGradWeight(x, unpooled, { ...plainConv({ stride, padding }), kernelSize });
     },
-    flops: ([x], [w], attributes) => convFlops(w.shape, convolvedShape('conv2dGradWeightUnpool', x, w, attributes)),
+    flops: ([x], [w], attributes) => convFlops(w.shape, convolvedShape('conv2dGradWeightUnpool', x, w, plainConv(attributes))),
   }),
 };

@@ -39,14 +39,25 @@ export function paddingOf(
   return all;
 }
 
+/** Attributes of a convolution that has neither dilation nor groups. */
+export const undilated = { dilation: [1, 1], groups: 1 } as const;
+
+/** How far a window reaches whose places are `dilation` apart. */
+export const reachOf = (window: readonly number[], dilation: readonly number[]): [number, number] => [
+  (window[0]! - 1) * dilation[0]! + 1,
+  (window[1]! - 1) * dilation[1]! + 1,
+];
+
 /** Height and width of the output of a window that slides over an image. */
 export function outputSize(
   op: string,
   input: readonly number[],
-  window: readonly number[],
+  places: readonly number[],
   stride: readonly number[],
   padding: readonly number[],
+  dilation: readonly number[] = undilated.dilation,
 ): [number, number] {
+  const window = reachOf(places, dilation);
   const size = [0, 1].map((i) => Math.floor((input[i]! + padding[2 * i]! + padding[2 * i + 1]! - window[i]!) / stride[i]!) + 1);
   if (size[0]! < 1 || size[1]! < 1) {
     fail(

@@ -10,8 +10,14 @@ const MATRIX = [301, 263];
 
 const matmul = (m: number, k: number, n: number, transposeA: boolean, transposeB: boolean): Sample =>
   call([real(transposeA ? [k, m] : [m, k]), real(transposeB ? [n, k] : [k, n])], { transposeA, transposeB, activation: 'none' });
-const convolution = (x: readonly number[], w: readonly number[], padding: number): Sample =>
-  call([real(x), real(w)], { stride: [1, 1], padding: [padding, padding, padding, padding], activation: 'none' });
+const convolution = (x: readonly number[], w: readonly number[], padding: number, dilation = 1, groups = 1): Sample =>
+  call([real(x), real(w)], {
+    stride: [1, 1],
+    padding: [padding, padding, padding, padding],
+    dilation: [dilation, dilation],
+    groups,
+    activation: 'none',
+  });
 const reduced = (x: SampleInput, ...axes: number[]): Sample => call([x], { axes, keepDims: false });
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, decoupled: true };
 
@@ -25,6 +31,9 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
     convolution([3, 28, 28, 1], [33, 3, 3, 1], 0),
     convolution([1, 15, 13, 35], [37, 3, 3, 35], 1),
     convolution([2, 33, 35, 3], [17, 5, 5, 3], 2),
+    convolution([1, 19, 21, 5], [33, 3, 3, 5], 2, 2),
+    convolution([1, 11, 13, 66], [46, 3, 3, 33], 1, 1, 2),
+    convolution([1, 21, 37, 35], [35, 3, 3, 1], 1, 1, 35),
   ],
   maxPool2d: [call([real([3, 31, 33, 35])], { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] })],
   avgPool2d: [call([real([3, 31, 33, 35])], { window: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], countPadding: false })],

@@ -1,7 +1,12 @@
 import { build, elementAt, forEachIndex, placeOf } from './array.js';
 import type { NdArray64, References } from './array.js';
 
-type Window = { readonly stride: readonly number[]; readonly padding: readonly number[] };
+type Window = {
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+};
 type Index4 = readonly [number, number, number, number];
 
 const finish = (sum: number, bias: NdArray64 | undefined, channel: number, activation: string): number => {
@@ -14,17 +19,18 @@ function forEachProduct(
   x: readonly number[],
   w: readonly number[],
   y: readonly number[],
-  { stride, padding }: Window,
+  { stride, padding, dilation, groups }: Window,
   fn: (image: Index4, kernel: Index4, output: Index4) => void,
 ): void {
   forEachIndex(y, (index) => {
     const [n, row, column, out] = index as Index4;
     forEachIndex(w.slice(1), (place) => {
       const [i, j, channel] = place as [number, number, number];
-      const top = row * stride[0]! + i - padding[0]!;
-      const left = column * stride[1]! + j - padding[2]!;
+      const top = row * stride[0]! + i * dilation[0]! - padding[0]!;
+      const left = column * stride[1]! + j * dilation[1]! - padding[2]!;
       if (top < 0 || left < 0 || top >= x[1]! || left >= x[2]!) return;
-      fn([n, top, left, channel], [out, i, j, channel], [n, row, column, out]);
+      const group = Math.floor((out * groups) / w[0]!);
+      fn([n, top, left, group * w[3]! + channel], [out, i, j, channel], [n, row, column, out]);
     });
   });
 }

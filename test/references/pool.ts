@@ -47,6 +47,9 @@ function unpool(dy: NdArray64, index: NdArray64, pool: Pool, inputSize: readonly
 const divisor = (found: readonly unknown[], { window }: Pool, countPadding: boolean): number =>
   countPadding ? window[0]! * window[1]! : found.length;
 
+/** No dilation and no groups. */
+const plain = { dilation: [1, 1], groups: 1 };
+
 const tiles = (window: readonly number[]): Pool => ({ window, stride: window, padding: [0, 0, 0, 0] });
 
 type Pools = 'maxPool2d' | 'maxPool2dGrad' | 'maxPool2dGather' | 'avgPool2d' | 'avgPool2dGrad' | 'conv2dMaxPool' | 'conv2dGradWeightUnpool';
@@ -80,10 +83,14 @@ export const poolReferences: References<Pools> = {
       (i) => Math.floor((x!.shape[1 + i]! + padding[2 * i]! + padding[2 * i + 1]! - w!.shape[1 + i]!) / stride[i]!) + 1,
     );
     const convolved = { shape: [x!.shape[0]!, ...size, w!.shape[0]!], dtype: x!.dtype };
-    const [all] = contractionReferences.conv2d([x!, w!, bias!], { stride, padding, activation: 'none' }, [convolved]);
+    const [all] = contractionReferences.conv2d([x!, w!, bias!], { stride, padding, ...plain, activation: 'none' }, [convolved]);
     const [y, index] = maxPool(all!, tiles(window), type!.shape);
     return [build(y, (_, i) => (activation === 'relu' && y.data[i]! < 0 ? 0 : y.data[i]!)), index];
   },
   conv2dGradWeightUnpool: ([x, dy, index], { stride, padding, kernelSize, window, outputSize }, types) =>
-    contractionReferences.conv2dGradWeight([x!, unpool(dy!, index!, tiles(window), outputSize)], { stride, padding, kernelSize }, types),
+    contractionReferences.conv2dGradWeight(
+      [x!, unpool(dy!, index!, tiles(window), outputSize)],
+      { stride, padding, ...plain, kernelSize },
+      types,
+    ),
 };

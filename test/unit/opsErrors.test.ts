@@ -120,7 +120,14 @@ describe('records refuse what builders would not hand them', () => {
     ['slice', () => records.slice.infer([x([3])], { start: [0], stop: [4], step: [1] }), /0:4:1 is outside axis 0/],
     [
       'conv2dGradInput',
-      () => records.conv2dGradInput.infer([x([1, 2, 2, 4]), x([4, 3, 3, 1])], { stride: [1, 1], padding: [0, 0, 0, 0], inputSize: [5, 5] }),
+      () =>
+        records.conv2dGradInput.infer([x([1, 2, 2, 4]), x([4, 3, 3, 1])], {
+          stride: [1, 1],
+          padding: [0, 0, 0, 0],
+          dilation: [1, 1],
+          groups: 1,
+          inputSize: [5, 5],
+        }),
       /dy has shape \[1, 2, 2, 4\], but the convolution \[1, 3, 3, 4\]/,
     ],
     [

@@ -60,6 +60,8 @@ interface Convolution {
   w: readonly number[];
   stride: readonly [number, number];
   padding: readonly [number, number, number, number];
+  dilation?: readonly [number, number];
+  groups?: number;
 }
 const convolutions: Convolution[] = [
   { x: [1, 1, 1, 1], w: [1, 1, 1, 1], stride: [1, 1], padding: [0, 0, 0, 0] },
@@ -70,10 +72,19 @@ const convolutions: Convolution[] = [
   { x: [1, 8, 8, 2], w: [3, 5, 5, 2], stride: [2, 2], padding: [2, 2, 2, 2] },
   { x: [0, 5, 5, 2], w: [3, 3, 3, 2], stride: [1, 1], padding: [0, 0, 0, 0] },
   { x: [2, 13, 11, 17], w: [19, 3, 3, 17], stride: [1, 1], padding: [1, 1, 1, 1] },
+  { x: [2, 7, 8, 3], w: [5, 3, 2, 3], stride: [1, 1], padding: [1, 2, 0, 1], dilation: [2, 3] },
+  { x: [1, 9, 11, 2], w: [3, 3, 3, 2], stride: [2, 3], padding: [2, 2, 1, 1], dilation: [2, 2] },
+  { x: [2, 5, 6, 6], w: [4, 3, 3, 3], stride: [1, 2], padding: [1, 1, 1, 1], groups: 2 },
+  { x: [1, 6, 5, 19], w: [19, 3, 3, 1], stride: [1, 1], padding: [1, 1, 1, 1], groups: 19 },
+  { x: [1, 9, 9, 5], w: [5, 3, 2, 1], stride: [2, 2], padding: [1, 2, 0, 1], dilation: [1, 3], groups: 5 },
+  { x: [1, 6, 6, 4], w: [8, 3, 3, 1], stride: [1, 1], padding: [0, 0, 2, 0], dilation: [2, 1], groups: 4 },
 ];
-const convolved = ({ x, w, stride, padding }: Convolution): number[] => [
+const convOf = ({ stride, padding, dilation = [1, 1], groups = 1 }: Convolution) => ({ stride, padding, dilation, groups });
+const convolved = ({ x, w, stride, padding, dilation = [1, 1] }: Convolution): number[] => [
   x[0]!,
-  ...[0, 1].map((i) => Math.floor((x[1 + i]! + padding[2 * i]! + padding[2 * i + 1]! - w[1 + i]!) / stride[i]!) + 1),
+  ...[0, 1].map(
+    (i) => Math.floor((x[1 + i]! + padding[2 * i]! + padding[2 * i + 1]! - (w[1 + i]! - 1) * dilation[i]! - 1) / stride[i]!) + 1,
+  ),
   w[0]!,
 ];
 
@@ -162,17 +173,14 @@ const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 0, decouple
 export const kernelSamples: Samples<Kernels> = {
   matmul: [...matmuls, ...epilogues],
   conv2d: [
-    ...convolutions.map(({ x, w, stride, padding }) => call([real(x), real(w)], { stride, padding, activation: 'none' })),
-    ...['none', 'relu'].map((activation) =>
-      call([real([2, 5, 6, 3]), real([4, 3, 3, 3]), real([4])], { stride: [1, 1], padding: [0, 1, 0, 1], activation }),
-    ),
+    ...convolutions.map((c) => call([real(c.x), real(c.w)], { ...convOf(c), activation: 'none' })),
+    ...[1, 8, 11].flatMap((i) => {
+      const c = convolutions[i]!;
+      return ['none', 'relu'].map((activation) => call([real(c.x), real(c.w), real([c.w[0]!])], { ...convOf(c), activation }));
+    }),
   ],
-  conv2dGradInput: convolutions.map((c) =>
-    call([real(convolved(c)), real(c.w)], { stride: c.stride, padding: c.padding, inputSize: c.x.slice(1, 3) }),
-  ),
-  conv2dGradWeight: convolutions.map((c) =>
-    call([real(c.x), real(convolved(c))], { stride: c.stride, padding: c.padding, kernelSize: c.w.slice(1, 3) }),
-  ),
+  conv2dGradInput: convolutions.map((c) => call([real(convolved(c)), real(c.w)], { ...convOf(c), inputSize: c.x.slice(1, 3) })),
+  conv2dGradWeight: convolutions.map((c) => call([real(c.x), real(convolved(c))], { ...convOf(c), kernelSize: c.w.slice(1, 3) })),
   maxPool2d: [
     ...poolings.map((pooling) => call([distinct(pooling.x)], poolOf(pooling))),
     { ...call([given([1, 2, 4, 1], 'float32', [1, 1, NaN, 2, 1, 1, 3, NaN])], poolOf(poolings[0]!)), smooth: false },
