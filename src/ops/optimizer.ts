@@ -1,7 +1,7 @@
 import { apply } from '../graph/node.js';
 import type { Value } from '../graph/node.js';
 import { sameShape, sizeOf } from '../graph/op.js';
-import type { Type } from '../graph/op.js';
+import type { Attributes, Op, Type } from '../graph/op.js';
 import { add, div, mul, neg, sub } from './arithmetic.js';
 import { broadcast } from './broadcast.js';
 import { lessEqual } from './comparison.js';
@@ -38,7 +38,7 @@ function requireUpdate(op: string, inputs: OperandTypes, tensors: number, scalar
 const SCALARS = ['learningRate', 'step', 'scale'];
 
 /** 1 - beta^step, exact where beta is close to 1. */
-const biasCorrection = (beta: number, step: Value): Value => neg(expm1(mul(step, Math.log(beta))));
+export const biasCorrection = (beta: number, step: Value): Value => neg(expm1(mul(step, Math.log(beta))));
 
 export const optimizerRecords = {
   sgdUpdate: defineRecord<SgdAttributes>({
@@ -102,6 +102,12 @@ export interface UpdateInputs {
   readonly scale: Value;
 }
 
+/** How an update enters the graph: as one op, or as elementwise ops, which fuse with what stands around them. */
+type Form = { readonly composed?: boolean };
+
+const updated = <A extends Attributes>(op: Op<A>, inputs: readonly Value[], attributes: A, { composed }: Form): readonly Value[] =>
+  composed ? op.decompose!(inputs, attributes) : apply(op, inputs, attributes);
+
 /**
  * One step of stochastic gradient descent by PyTorch's rule. `buffer` is shaped as the parameter, or [0] without momentum; at the
  * first step it becomes the gradient.
@@ -109,9 +115,10 @@ export interface UpdateInputs {
 export function sgdUpdate(
   inputs: UpdateInputs & { readonly buffer: Value },
   attributes: SgdAttributes,
+  form: Form = {},
 ): { parameter: Value; buffer: Value } {
   const { parameter: p, gradient, buffer, learningRate, step, scale } = inputs;
-  const [parameter, moved] = apply(optimizerRecords.sgdUpdate, [p, gradient, buffer, learningRate, step, scale], attributes);
+  const [parameter, moved] = updated(optimizerRecords.sgdUpdate, [p, gradient, buffer, learningRate, step, scale], attributes, form);
   return { parameter: parameter!, buffer: moved! };
 }
 
@@ -119,8 +126,14 @@ export function sgdUpdate(
 export function adamUpdate(
   inputs: UpdateInputs & { readonly mean: Value; readonly meanSquare: Value },
   attributes: AdamAttributes,
+  form: Form = {},
 ): { parameter: Value; mean: Value; meanSquare: Value } {
   const { parameter: p, gradient, mean: m, meanSquare: v, learningRate, step, scale } = inputs;
-  const [parameter, mean, meanSquare] = apply(optimizerRecords.adamUpdate, [p, gradient, m, v, learningRate, step, scale], attributes);
+  const [parameter, mean, meanSquare] = updated(
+    optimizerRecords.adamUpdate,
+    [p, gradient, m, v, learningRate, step, scale],
+    attributes,
+    form,
+  );
   return { parameter: parameter!, mean: mean!, meanSquare: meanSquare! };
 }

@@ -5,7 +5,6 @@ import type { Module, StateDictionary } from '../nn/index.js';
 import * as ops from '../ops/index.js';
 import {
   currentTrace,
-  evaluate,
   gradientsOf,
   leafTensor,
   outsideTidy,
@@ -15,33 +14,27 @@ import {
   type TensorBase,
   type TypedArray,
   wrap,
+  zeros,
 } from '../tensor/index.js';
 import { globalNorm } from './clipping.js';
-import type { Rule } from './rule.js';
+import { commitEager } from './commit.js';
+import type { OptimizerDescription } from './description.js';
+import { matches, ParameterGroup } from './group.js';
 import type { Schedule } from './schedules/index.js';
+import { type Saved, schedulesFrom, schedulesOf } from './state.js';
 
-/** Options that every optimizer takes. */
-export interface CommonOptions {
-  /** A number, or a schedule: a function of the step, counted from 0. */
-  learningRate?: number | Schedule;
-  /** Scale all gradients so that their common Euclidean norm is at most this. */
-  clipNorm?: number;
+/** What the optimizer keeps for one parameter. */
+interface ParameterState {
+  readonly group: ParameterGroup;
+  readonly slots: Record<string, Tensor>;
+  /** Sum of the gradients since the last update. */
+  readonly accumulated: Tensor | undefined;
+  /** Its own count of steps, where it began to be trained after the others. */
+  step: Tensor | undefined;
 }
 
-export const commonOptions = ['learningRate', 'clipNorm'] as const;
-
-/** Describes an optimizer; `for(model)` makes one with its state. */
-export class OptimizerDescription {
-  constructor(
-    readonly rule: Rule,
-    readonly options: CommonOptions & { learningRate: number | Schedule },
-  ) {}
-
-  /** An optimizer of the model's trainable parameters. */
-  for(model: Module): Optimizer {
-    return new Optimizer(model, this.rule, this.options);
-  }
-}
+const counter = (): Tensor<readonly [], 'float32'> => leafTensor([], 'float32', new Float32Array(1)) as Tensor<readonly [], 'float32'>;
+const number = (x: number): Value => ops.constant(x, [], 'float32');
 
 /**
  * An optimizer with its state for the parameters of one model. `minimize(loss)` inside a compiled step (with the model and
@@ -49,83 +42,137 @@ export class OptimizerDescription {
  */
 export class Optimizer implements Stateful {
   readonly #model: Module;
-  readonly #rule: Rule;
   readonly #clipNorm: number | undefined;
-  readonly #rate = leafTensor([], 'float32', new Float32Array(1)) as Tensor<readonly [], 'float32'>;
-  /** What was asked for: 0.1 rather than the float32 nearest to it. */
-  #chosenRate = 0;
-  /** Steps done so far, a float32 scalar. */
-  readonly step = leafTensor([], 'float32', new Float32Array(1)) as Tensor<readonly [], 'float32'>;
-  readonly #slots = new Map<Parameter, Record<string, Tensor>>();
-  readonly schedule: Schedule | undefined;
+  readonly #clipValue: number | undefined;
+  readonly #accumulate: number;
+  /** Takes the parameters that no group matches. */
+  readonly #rest: ParameterGroup;
+  /** The groups as they were given, each with its learning rate. */
+  readonly groups: readonly ParameterGroup[];
+  /** Updates done so far, a float32 scalar. */
+  readonly step = counter();
+  /** Gradients accumulated since the last update. */
+  readonly #pending = counter();
+  readonly #states = new Map<Parameter, ParameterState>();
+  #begun = false;
+  #scheduleStep = 0;
 
-  constructor(model: Module, rule: Rule, options: CommonOptions & { learningRate: number | Schedule }) {
+  /** @internal Made by `description.for(model)`. */
+  constructor(model: Module, { rule, options, groups }: OptimizerDescription) {
     this.#model = model;
-    this.#rule = rule;
-    const { learningRate, clipNorm } = options;
+    const { learningRate, clipNorm, clipValue, accumulate = 1, l1 = 0 } = options;
     if (clipNorm !== undefined && !(clipNorm > 0)) throw new RangeError(`${rule.name}: clipNorm must be above 0, got ${clipNorm}.`);
+    if (clipValue !== undefined && !(clipValue > 0)) throw new RangeError(`${rule.name}: clipValue must be above 0, got ${clipValue}.`);
+    if (!Number.isInteger(accumulate) || accumulate < 1)
+      throw new RangeError(`${rule.name}: accumulate must be an integer of at least 1, got ${accumulate}.`);
     this.#clipNorm = clipNorm;
-    this.schedule = typeof learningRate === 'function' ? learningRate : undefined;
-    this.learningRate = typeof learningRate === 'function' ? learningRate(0) : learningRate;
+    this.#clipValue = clipValue;
+    this.#accumulate = accumulate;
+    this.#rest = new ParameterGroup(() => true, { rule, learningRate, l1 });
+    this.groups = groups.map(({ match, ...group }) => new ParameterGroup(match, group, { rate: this.#rest.learningRate, l1 }));
+    this.#requireMatches();
     this.step.name = 'step';
-    this.#rate.name = 'learningRate';
+    this.#pending.name = 'pending';
+  }
+
+  #requireMatches(): void {
+    const parameters = [...this.#model.parameters()];
+    for (const [i, { match }] of this.groups.entries()) {
+      if (parameters.some(([path, parameter]) => matches(match, path, parameter))) continue;
+      throw new PolluxError(
+        'INVALID_ARGUMENT',
+        `${this.name}: groups[${i}] (${String(match)}) matches no parameter. Paths: ${parameters.map(([path]) => path).join(', ')}.`,
+      );
+    }
   }
 
   get name(): string {
-    return this.#rule.name;
+    return this.#rest.rule.name;
   }
 
-  /** Read by the next step from memory: setting it makes no new plan. */
+  get schedule(): Schedule | undefined {
+    return this.#rest.schedule;
+  }
+
+  /**
+   * Read by the next step from memory: setting it makes no new plan. Groups without a rate of their own follow, each by its
+   * factor.
+   */
   get learningRate(): number {
-    const rate = this.#rate.item();
-    return rate === Math.fround(this.#chosenRate) ? this.#chosenRate : rate;
+    return this.#rest.learningRate;
   }
 
   set learningRate(value: number) {
-    if (!(Number.isFinite(value) && value >= 0))
-      throw new RangeError(`${this.#rule.name}: learningRate must be a finite number of at least 0, got ${value}.`);
-    this.#chosenRate = value;
-    this.#rate.settle(leafTensor([], 'float32', Float32Array.of(value)).storage()!);
+    this.#rest.learningRate = value;
+    for (const group of this.groups) if (group.factor !== undefined) group.learningRate = value * group.factor;
   }
 
-  /** Sets the learning rate to what the schedule says for a step, counted from 0. Without a schedule it stays. */
+  get #allGroups(): ParameterGroup[] {
+    return [this.#rest, ...this.groups];
+  }
+
+  get #schedules(): Schedule[] {
+    return [...new Set(this.#allGroups.map((group) => group.schedule))].filter((schedule) => schedule !== undefined);
+  }
+
+  /** Sets the learning rates to what the schedules say for a step, counted from 0. Without a schedule they stay. */
   applySchedule(step: number): void {
-    if (this.schedule) this.learningRate = this.schedule(step);
+    this.#scheduleStep = step;
+    if (this.#rest.schedule) this.learningRate = this.#rest.schedule(step);
+    for (const group of this.groups) if (group.schedule) group.learningRate = group.schedule(step);
   }
 
-  /** State tensors of a parameter, made on first sight. */
-  #slotsOf(path: string, parameter: Parameter): Record<string, Tensor> {
-    let slots = this.#slots.get(parameter);
-    if (!slots) {
-      slots = outsideTidy(() => this.#rule.slots(parameter));
-      for (const [name, tensor] of Object.entries(slots)) tensor.name = `${path}.${name}`;
-      this.#slots.set(parameter, slots);
-    }
-    return slots;
+  /** Tells the schedules that follow a metric its new value, such as the loss of a validation. */
+  observe(value: number): void {
+    const listening = this.#schedules.filter((schedule) => schedule.observe);
+    for (const schedule of listening) schedule.observe!(value);
+    if (listening.length) this.applySchedule(this.#scheduleStep);
+  }
+
+  /** State of a parameter, made on first sight. */
+  #stateOf(path: string, parameter: Parameter): ParameterState {
+    const known = this.#states.get(parameter);
+    if (known) return known;
+    const group = this.groups.find(({ match }) => matches(match, path, parameter)) ?? this.#rest;
+    const state = outsideTidy(() => ({
+      group,
+      slots: group.rule.slots(parameter),
+      accumulated: this.#accumulate > 1 ? (zeros(parameter.shape) as Tensor) : undefined,
+      // Bias corrections count from a parameter's own first step.
+      step: this.#begun ? counter() : undefined,
+    }));
+    for (const [name, tensor] of this.#tensorsOf(state)) tensor.name = `${path}.${name}`;
+    this.#states.set(parameter, state);
+    return state;
+  }
+
+  *#tensorsOf({ slots, accumulated, step }: ParameterState): Iterable<[string, Tensor]> {
+    yield* Object.entries(slots);
+    if (accumulated) yield ['accumulated', accumulated];
+    if (step) yield ['step', step];
   }
 
   /** @internal */
   visitState(visit: (path: string, tensor: TensorBase) => void): void {
-    visit('learningRate', this.#rate);
+    visit('learningRate', this.#rest.rate);
+    for (const [i, { rate }] of this.groups.entries()) visit(`groups.${i}.learningRate`, rate);
     visit('step', this.step);
+    if (this.#accumulate > 1) visit('pending', this.#pending);
     for (const [path, parameter] of this.#model.parameters()) {
-      if (!parameter.trainable && !this.#slots.has(parameter)) continue;
-      for (const [name, tensor] of Object.entries(this.#slotsOf(path, parameter))) visit(`${path}.${name}`, tensor);
+      if (!parameter.trainable && !this.#states.has(parameter)) continue;
+      for (const [name, tensor] of this.#tensorsOf(this.#stateOf(path, parameter))) visit(`${path}.${name}`, tensor);
     }
   }
 
   /** @internal */
   stateKey(): string {
-    return this.#rule.name;
+    return this.name;
   }
 
   #trainable(): [string, Parameter][] {
     const found = [...this.#model.parameters()].filter(([, parameter]) => parameter.trainable);
     if (!found.length)
-      throw new PolluxError(
-        'INVALID_ARGUMENT',
-        `${this.#rule.name}: the model has no trainable parameters. Unfreeze some: model.unfreeze().`,
-      );
+      throw new PolluxError('INVALID_ARGUMENT', `${this.name}: the model has no trainable parameters. Unfreeze some: model.unfreeze().`);
     return found;
   }
 
@@ -143,44 +190,82 @@ export class Optimizer implements Stateful {
   apply(gradients: readonly Tensor[], guard?: Tensor): Promise<void> {
     const entries = this.#trainable();
     if (gradients.length !== entries.length)
-      throw new PolluxError(
-        'INVALID_ARGUMENT',
-        `${this.#rule.name}: ${gradients.length} gradients for ${entries.length} trainable parameters.`,
-      );
-    const step = ops.add(this.step.value, ops.constant(1, [], 'float32'));
-    const learningRate = this.#rate.value;
-    const scale = this.#scale(gradients);
-    const changes: [Tensor, Value][] = [[this.step, step]];
-    entries.forEach(([path, parameter], i) => {
-      const gradient = gradients[i]!.value;
-      const slots = this.#slotsOf(path, parameter);
-      if (show(gradient) !== show(parameter))
-        throw new PolluxError('SHAPE_MISMATCH', `${this.#rule.name}: ${path} is ${show(parameter)}, its gradient ${show(gradient)}.`);
-      const next = this.#rule.update({
-        parameter: parameter.value,
-        gradient,
-        slots: mapValues(slots, (tensor) => tensor.value),
-        learningRate,
-        step,
-        scale,
-      });
-      changes.push([parameter, next.parameter]);
-      for (const [name, value] of Object.entries(next.slots)) changes.push([slots[name]!, value]);
-    });
+      throw new PolluxError('INVALID_ARGUMENT', `${this.name}: ${gradients.length} gradients for ${entries.length} trainable parameters.`);
+    const changes = this.#update(entries, gradients);
+    this.#begun = true;
     if (!currentTrace()) return commitEager(changes, guard);
     for (const [tensor, value] of changes) tensor.assign(wrap(value));
     return Promise.resolve();
   }
 
-  /** Factor of the gradients: 1, or what brings their common norm down to `clipNorm`. */
-  #scale(gradients: readonly Tensor[]): Value {
-    if (this.#clipNorm === undefined) return ops.constant(1, [], 'float32');
-    const norm = globalNorm(gradients);
-    currentTrace()?.checks.push(norm.value);
-    return ops.minimum(
-      ops.div(ops.constant(this.#clipNorm, [], 'float32'), ops.add(norm.value, ops.constant(1e-6, [], 'float32'))),
-      ops.constant(1, [], 'float32'),
-    );
+  /** The new values of the parameters and of all state. */
+  #update(entries: readonly [string, Parameter][], gradients: readonly Tensor[]): [Tensor, Value][] {
+    const changes: [Tensor, Value][] = [];
+    const states = entries.map(([path, parameter]) => this.#stateOf(path, parameter));
+    const { sums, due } = this.#accumulated(states, gradients, changes);
+    // Without accumulation every call updates; else the new values are taken at every k-th call alone.
+    const take = (tensor: Tensor, next: Value): void => void changes.push([tensor, due ? ops.where(due, next, tensor.value) : next]);
+    const advanced = (count: Tensor): Value => {
+      const next = ops.add(count.value, number(1));
+      take(count, next);
+      return next;
+    };
+    const step = advanced(this.step);
+    const scale = this.#scale(sums);
+    for (const [i, [path, parameter]] of entries.entries()) {
+      const { group, slots, step: own } = states[i]!;
+      const gradient = sums[i]!;
+      if (show(gradient) !== show(parameter))
+        throw new PolluxError('SHAPE_MISMATCH', `${this.name}: ${path} is ${show(parameter)}, its gradient ${show(gradient)}.`);
+      const next = group.rule.update({
+        parameter: parameter.value,
+        ...this.#shaped(parameter.value, gradient, scale, group.l1),
+        slots: Object.fromEntries(Object.entries(slots).map(([name, tensor]) => [name, tensor.value])),
+        learningRate: group.rate.value,
+        step: own ? advanced(own) : step,
+      });
+      take(parameter, next.parameter);
+      for (const [name, value] of Object.entries(next.slots)) take(slots[name]!, value);
+    }
+    return changes;
+  }
+
+  /** The gradients, summed over the calls since the last update, and whether an update is due. */
+  #accumulated(
+    states: readonly ParameterState[],
+    gradients: readonly Tensor[],
+    changes: [Tensor, Value][],
+  ): { sums: Value[]; due?: Value } {
+    const values = gradients.map((gradient) => gradient.value);
+    if (this.#accumulate === 1) return { sums: values };
+    const count = ops.add(this.#pending.value, number(1));
+    const due = ops.greaterEqual(count, number(this.#accumulate));
+    const sums = states.map(({ accumulated }, i) => {
+      const sum = ops.add(accumulated!.value, values[i]!);
+      changes.push([accumulated!, ops.where(due, ops.zerosLike(sum), sum)]);
+      return sum;
+    });
+    changes.push([this.#pending, ops.where(due, number(0), count)]);
+    return { sums, due };
+  }
+
+  /** Factor of the summed gradients: 1 / accumulate, and what brings the common norm of their mean down to `clipNorm`. */
+  #scale(sums: readonly Value[]): Value {
+    const share = number(1 / this.#accumulate);
+    if (this.#clipNorm === undefined) return share;
+    const norm = ops.mul(globalNorm(sums.map((sum) => wrap(sum))).value, share);
+    currentTrace()?.checks.push(norm);
+    const factor = ops.minimum(ops.div(number(this.#clipNorm), ops.add(norm, number(1e-6))), number(1));
+    return ops.mul(factor, share);
+  }
+
+  /** The gradient cut by value and with its L1 penalty, if these are asked for. */
+  #shaped(parameter: Value, gradient: Value, scale: Value, l1: number): { gradient: Value; scale: Value; composed: boolean } {
+    if (this.#clipValue === undefined && l1 === 0) return { gradient, scale, composed: this.#accumulate > 1 };
+    let shaped = ops.mul(gradient, scale);
+    if (this.#clipValue !== undefined) shaped = ops.clamp(shaped, -this.#clipValue, this.#clipValue);
+    if (l1 !== 0) shaped = ops.add(shaped, ops.mul(ops.sign(parameter), l1));
+    return { gradient: shaped, scale: number(1), composed: true };
   }
 
   /** State by path: step count and slots; the tensors themselves. */
@@ -191,25 +276,32 @@ export class Optimizer implements Stateful {
   }
 
   /** Copies of all state, of one moment. */
-  async snapshot(): Promise<Map<string, { shape: readonly number[]; dtype: Tensor['dtype']; data: TypedArray }>> {
+  async snapshot(): Promise<Map<string, Saved>> {
     const entries = [...this.stateDictionary()];
+    const schedules = schedulesOf(this.#schedules);
     const data = await Promise.all(entries.map(([, tensor]) => tensor.data() as Promise<TypedArray>));
-    return new Map(entries.map(([path, tensor], i) => [path, { shape: tensor.shape, dtype: tensor.dtype, data: data[i]! }]));
+    const tensors = entries.map(([path, tensor], i) => [path, { shape: tensor.shape, dtype: tensor.dtype, data: data[i]! }] as const);
+    return new Map([...tensors, ...schedules]);
   }
 
   /** Takes what `snapshot` gave. Throws SHAPE_MISMATCH naming what differs; then nothing is changed. */
   restore(source: ReadonlyMap<string, { shape: readonly number[]; dtype: string; data: TypedArray }>): void {
+    for (const [path, parameter] of this.#model.parameters()) {
+      const late = source.has(`${path}.step`);
+      if (parameter.trainable || late) this.#stateOf(path, parameter).step = late ? counter() : undefined;
+    }
     const own = this.stateDictionary();
     for (const [path, tensor] of own) {
       const found = source.get(path);
       if (!found || `${found.dtype}[${found.shape.join(', ')}]` !== show(tensor)) {
         throw new PolluxError(
           'SHAPE_MISMATCH',
-          `${this.#rule.name}: the saved state ${found ? `has ${found.dtype}[${found.shape.join(', ')}]` : 'has nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`,
+          `${this.name}: the saved state ${found ? `has ${found.dtype}[${found.shape.join(', ')}]` : 'has nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`,
         );
       }
     }
     for (const [path, tensor] of own) tensor.settle(leafTensor(tensor.shape, tensor.dtype, source.get(path)!.data.slice()).storage()!);
+    schedulesFrom(this.#schedules, source);
   }
 
   /** Frees the state. */
@@ -220,24 +312,4 @@ export class Optimizer implements Stateful {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-const mapValues = <T, R>(record: Record<string, T>, map: (value: T) => R): Record<string, R> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
-
-/** Evaluates the new values together, and takes them only if the guard is finite. */
-async function commitEager(changes: readonly [Tensor, Value][], guard: Tensor | undefined): Promise<void> {
-  const next = changes.map(([, value]) => wrap(value));
-  await evaluate(...next, ...(guard ? [guard] : []));
-  if (guard && !Number.isFinite(guard.item())) {
-    for (const tensor of next) tensor.dispose();
-    throw new PolluxError(
-      'NOT_FINITE',
-      `minimize: the loss is ${guard.item()}. Nothing was changed. Lower the learning rate, or look at the data of this batch.`,
-    );
-  }
-  changes.forEach(([tensor], i) => {
-    tensor.storage()?.supersede();
-    tensor.settle(next[i]!.storage()!);
-  });
 }
