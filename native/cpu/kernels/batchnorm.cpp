@@ -1,10 +1,5 @@
 // Batch normalisation (Ioffe and Szegedy 2015) over the last axis with the statistics of the batch, and its gradient.
-//
-// Statistics are taken in one pass over memory: each block of a few thousand elements is read twice from the L1 cache,
-// for its mean and for the squared deviations from it, and blocks are merged in double by the formulas of Chan, Golub
-// and LeVeque (1983). So neither the number of rows nor a mean far from zero costs precision. Merging follows the order
-// of the rows, whatever the threads.
-#include "batchnorm_view.h"
+#include "batchnorm_moments.h"
 
 namespace pollux {
 namespace {
@@ -14,81 +9,7 @@ struct BatchNormParameters {
   double epsilon;
 };
 
-/// Count, mean and sum of squared deviations of a set, grown by another set.
-inline void merge(double count, double& mean, double& squares, double other_count, double other_mean,
-                  double other_squares) {
-  const double delta = other_mean - mean, share = other_count / (count + other_count);
-  mean += delta * share;
-  squares += other_squares + delta * delta * share * count;
-}
-
 // ---- forward -----------------------------------------------------------------------------------------------------
-
-/// Of the columns of a block: mean (rounded), sum of deviations from it, sum of their squares.
-template <int vectors>
-void block_moments(const float* x, int64_t stride, const Block& block, float* mean, float* residue, float* squares) {
-  const auto count = [&](int k) { return k == vectors - 1 ? block.tail : lanes; };
-  Floats sum[vectors];
-  for (int k = 0; k < vectors; ++k) sum[k] = zero();
-  for (int64_t r = 0; r < block.rows; ++r)
-    for (int k = 0; k < vectors; ++k) sum[k] = sum[k] + load_some(x + r * stride + k * lanes, count(k));
-  Totals<vectors> deviations, square_sums;
-  Floats centre[vectors];
-  for (int k = 0; k < vectors; ++k) {
-    centre[k] = sum[k] * broadcast(1.0f / static_cast<float>(block.rows));
-    store(mean + k * lanes, centre[k]);
-  }
-  for (int64_t first = 0; first < block.rows; first += part_rows) {
-    Floats deviation[vectors], square[vectors];
-    for (int k = 0; k < vectors; ++k) deviation[k] = square[k] = zero();
-    for (int64_t r = first; r < min64(block.rows, first + part_rows); ++r)
-      for (int k = 0; k < vectors; ++k) {
-        __builtin_prefetch(x + (r + block.rows) * stride + k * lanes);  // memory goes on while the cache is read again
-        const Floats d = load_some(x + r * stride + k * lanes, count(k)) - centre[k];
-        deviation[k] = deviation[k] + d;
-        square[k] = square[k] + d * d;
-      }
-    deviations.add(deviation);
-    square_sums.add(square);
-  }
-  deviations.store_to(residue);
-  square_sums.store_to(squares);
-}
-
-/// Mean and sum of squared deviations of every wide column over rows [begin, end).
-void chunk_moments(const WideView& view, const float* x, int64_t begin, int64_t end, double* means, double* squares) {
-  for_each_block(view, begin, end, [&](auto vectors, const Block& block) {
-    float mean[max_vectors * lanes], residue[max_vectors * lanes], square[max_vectors * lanes];
-    block_moments<vectors.count>(x + block.row * view.columns + block.column, view.columns, block, mean, residue,
-                                 square);
-    // The float mean is off by a rounding; the sum of the deviations from it, ideally zero, mends it.
-    const double before = static_cast<double>(block.row - begin), count = static_cast<double>(block.rows),
-                 share = 1 / count;
-    for (int64_t c = 0; c < block.width; ++c) {
-      double& so_far = means[block.column + c];
-      double& squares_so_far = squares[block.column + c];
-      if (block.row == begin) so_far = squares_so_far = 0;
-      const double shift = residue[c] * share;
-      merge(before, so_far, squares_so_far, count, mean[c] + shift, square[c] - residue[c] * shift);
-    }
-  });
-}
-
-/// The moments of the channels from those of the wide columns of all chunks and from the rows left over.
-void fold_moments(const WideView& view, const float* x, const double* partial, double* mean, double* squares) {
-  const int64_t channels = view.channels;
-  for (int64_t c = 0; c < channels; ++c) mean[c] = squares[c] = 0;
-  double count = 0;
-  for (int64_t chunk = 0; chunk < view.chunks.count; ++chunk) {
-    const double rows = static_cast<double>(view.chunks.end(chunk) - view.chunks.begin(chunk));
-    const double* means = partial + chunk * 2 * view.columns;
-    for (int64_t g = 0; g < view.group; ++g, count += rows)
-      for (int64_t c = 0; c < channels; ++c)
-        merge(count, mean[c], squares[c], rows, means[g * channels + c], means[view.columns + g * channels + c]);
-  }
-  for (int64_t row = view.rows - view.rest; row < view.rows; ++row, ++count)
-    for (int64_t c = 0; c < channels; ++c) merge(count, mean[c], squares[c], 1, x[row * channels + c], 0);
-}
 
 void run_forward(const Prepared& prepared, const RunContext& context) {
   const auto& [view, epsilon] = parameters<BatchNormParameters>(prepared);
@@ -137,47 +58,6 @@ void run_forward(const Prepared& prepared, const RunContext& context) {
 
 // ---- gradient ----------------------------------------------------------------------------------------------------
 
-/// Of the columns of a block: sums of dy and of dy * (x - mean).
-template <int vectors>
-void block_products(const float* dy, const float* x, const float* mean, int64_t stride, const Block& block, float* sums,
-                    float* products) {
-  const auto count = [&](int k) { return k == vectors - 1 ? block.tail : lanes; };
-  Floats centre[vectors];
-  for (int k = 0; k < vectors; ++k) centre[k] = load_some(mean + k * lanes, count(k));
-  Totals<vectors> gradient_sums, product_sums;
-  for (int64_t first = 0; first < block.rows; first += part_rows) {
-    Floats sum[vectors], product[vectors];
-    for (int k = 0; k < vectors; ++k) sum[k] = product[k] = zero();
-    for (int64_t r = first; r < min64(block.rows, first + part_rows); ++r)
-      for (int k = 0; k < vectors; ++k) {
-        const int64_t at = r * stride + k * lanes;
-        const Floats g = load_some(dy + at, count(k));
-        sum[k] = sum[k] + g;
-        product[k] = product[k] + g * (load_some(x + at, count(k)) - centre[k]);
-      }
-    gradient_sums.add(sum);
-    product_sums.add(product);
-  }
-  gradient_sums.store_to(sums);
-  product_sums.store_to(products);
-}
-
-/// Sums of dy and of dy * (x - mean) of every wide column over rows [begin, end): blocks in float, their sums in
-/// double.
-void chunk_products(const WideView& view, const float* dy, const float* x, const float* mean, int64_t begin,
-                    int64_t end, double* sums, double* products) {
-  for_each_block(view, begin, end, [&](auto vectors, const Block& block) {
-    float sum[max_vectors * lanes], product[max_vectors * lanes];
-    const int64_t at = block.row * view.columns + block.column;
-    block_products<vectors.count>(dy + at, x + at, mean + block.column, view.columns, block, sum, product);
-    for (int64_t c = 0; c < block.width; ++c) {
-      if (block.row == begin) sums[block.column + c] = products[block.column + c] = 0;
-      sums[block.column + c] += sum[c];
-      products[block.column + c] += product[c];
-    }
-  });
-}
-
 /// dscale = sum(dy * xhat), dshift = sum(dy), dx = scale / std * (dy - dshift / N - xhat * dscale / N), where
 /// xhat = (x - mean) / std and std = sqrt(variance + epsilon).
 void run_gradient(const Prepared& prepared, const RunContext& context) {
@@ -207,20 +87,7 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
                    chunk_sums + columns);
   });
 
-  for (int64_t c = 0; c < channels; ++c) sums[c] = products[c] = 0;
-  for (int64_t wide_row = 0; wide_row < view.chunks.count * view.group; ++wide_row) {
-    const double* from = partial + wide_row / view.group * 2 * columns + wide_row % view.group * channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      sums[c] += from[c];
-      products[c] += from[columns + c];
-    }
-  }
-  for (int64_t row = view.rows - view.rest; row < view.rows; ++row)
-    for (int64_t c = 0; c < channels; ++c) {
-      const double g = dy[row * channels + c];
-      sums[c] += g;
-      products[c] += g * (static_cast<double>(x[row * channels + c]) - mean[c]);
-    }
+  fold_products(view, dy, x, mean, partial, sums, products);
   const double rows = static_cast<double>(max64(1, view.rows));
   for (int64_t c = 0; c < channels; ++c) {
     const double inverse = 1 / ::sqrt(variance[c] + epsilon);
@@ -251,7 +118,8 @@ template <int x_index, void (*run)(const Prepared&, const RunContext&)>
 PolluxResult prepare_norm(const PolluxStep& step, Prepared* prepared) {
   auto* parameter = make_parameters<BatchNormParameters>(prepared);
   if (!parameter) return POLLUX_OUT_OF_MEMORY;
-  parameter->view = wide_view(input(step, x_index));
+  const PolluxOperand& x = input(step, x_index);
+  parameter->view = wide_view(extent(x, 0, x.rank - 1), x.shape[x.rank - 1]);
   parameter->epsilon = number(step, "epsilon", 1e-5);
   const WideView& view = parameter->view;
   // Moments of the chunks and of the channels, then up to four wide rows of factors.

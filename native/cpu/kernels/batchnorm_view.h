@@ -31,10 +31,10 @@ inline int64_t greatest_common_divisor(int64_t a, int64_t b) {
   return a;
 }
 
-inline WideView wide_view(const PolluxOperand& x) {
+inline WideView wide_view(int64_t rows, int64_t channels) {
   WideView view{};
-  view.channels = x.shape[x.rank - 1];
-  view.rows = extent(x, 0, x.rank - 1);
+  view.channels = channels;
+  view.rows = rows;
   view.group = 1;
   if (view.channels > 0 && view.channels < 16 * lanes) {
     const int64_t filling = lanes / greatest_common_divisor(view.channels, lanes);

@@ -118,7 +118,7 @@ void run_gradient(const Prepared& prepared, const RunContext& context) {
         if (centred) g = g - level;
         store_some(to + j, (g - normal * inner) * factor, n);
       });
-      const bool last = r + 1 == chunks.end(chunk) || (r + 1 - chunks.begin(chunk)) % part_rows == 0;
+      const bool last = r + 1 == chunks.end(chunk) || (r + 1 - chunks.begin(chunk)) % rows_in_float == 0;
       if (affine && last) {
         scales.empty();
         if (centred) shifts.empty();

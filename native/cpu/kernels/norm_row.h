@@ -37,7 +37,7 @@ inline void row_sums(int64_t count, double (&total)[sums], const Terms& terms) {
   }
 }
 
-constexpr int64_t part_rows = 32;  // rows whose terms are summed in float; the parts are summed in double
+constexpr int64_t rows_in_float = 32;  // rows whose terms are summed in float; the parts are summed in double
 
 /// Sums over the rows of a chunk, for each column: a part in float, which now and then is emptied into doubles.
 struct ColumnSums {
