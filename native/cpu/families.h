@@ -12,6 +12,10 @@
   X(source)                \
   X(random)                \
   X(matmul)                \
+  X(attention)             \
+  X(attention_grad)        \
+  X(attention_rotary)      \
+  X(attention_cache)       \
   X(lstm)                  \
   X(gru)                   \
   X(rnn)                   \
