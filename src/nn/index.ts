@@ -4,6 +4,14 @@ export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
 export { Conv2d, type Conv2dOptions } from './conv2d.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
+export {
+  GroupNorm,
+  type GroupNormOptions,
+  InstanceNorm,
+  type InstanceNormOptions,
+  LocalResponseNorm,
+  type LocalResponseNormOptions,
+} from './groupNorm.js';
 export * as init from './initializers.js';
 export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type RmsNormOptions } from './layerNorm.js';
 export { Linear, type LinearOptions } from './linear.js';

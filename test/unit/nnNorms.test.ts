@@ -85,3 +85,63 @@ describe('Embedding', () => {
     expect(() => new nn.Embedding(4, 2, { paddingIndex: 4 })).toThrow(/paddingIndex 4/);
   });
 });
+
+// Expected values of this block: PyTorch 1.13, channels first, its results transposed.
+describe('norms over channels', () => {
+  const x = tensor([
+    [
+      [1, 2, 4],
+      [0, -1, 3],
+    ],
+    [
+      [5, 1, 1],
+      [2, 2, -2],
+    ],
+  ]);
+
+  it('GroupNorm normalises groups of channels', async () => {
+    const expected = [
+      ...[-0.2927695, 0.2927695, 1.4638476, -0.8783085, -1.4638476, 0.8783085],
+      ...[1.6977475, -0.2425354, -0.2425354, 0.2425354, 0.2425354, -1.6977475],
+    ];
+    close(await new nn.GroupNorm(1, 3).forward(x).data(), expected);
+    expect(() => new nn.GroupNorm(2, 3)).toThrow(/3 channels do not divide into 2 groups/);
+  });
+
+  it('BatchNorm without momentum averages all batches; without affine it has no parameters', async () => {
+    const norm = new nn.BatchNorm(3, { momentum: null, affine: false });
+    expect([...norm.parameters().keys()]).toEqual([]);
+    await norm.forward(x).data();
+    await norm.forward(x.mul(2)).data();
+    close(await norm.runningMean!.data(), [3, 1.5, 2.25]);
+    close(await norm.runningVariance!.data(), [11.666667, 5, 17.5]);
+    close((await norm.eval().forward(x).data()).slice(0, 6), [-0.5855398, 0.2236066, 0.4183299, -0.8783096, -1.1180329, 0.1792842]);
+  });
+
+  it('BatchNorm without running statistics takes those of the batch in eval mode too', async () => {
+    const norm = new nn.BatchNorm(3, { trackRunningStats: false });
+    expect([...norm.buffers().keys()]).toEqual([]);
+    const training = await norm.forward(x).data();
+    expect([...(await norm.eval().forward(x).data())]).toEqual([...training]);
+    expect(() => new nn.BatchNorm(3, { momentum: 2 })).toThrow(RangeError);
+  });
+
+  it('InstanceNorm keeps running statistics when asked to', async () => {
+    const norm = new nn.InstanceNorm(3, { trackRunningStats: true });
+    const y = await norm.forward(x).data();
+    const rounded = (n: number) => 1 / Math.sqrt(1 + 1e-5 / n);
+    expect(y[0]!).toBeCloseTo(rounded(0.25), 5);
+    close(await norm.runningMean!.data(), [0.2, 0.1, 0.15]);
+    close(await norm.runningVariance!.data(), [1.15, 1.15, 1.15]);
+    close((await norm.eval().forward(x).data()).slice(0, 3), [0.7460006, 1.7717515, 3.5901279]);
+    expect(() => new nn.InstanceNorm(3).forward(tensor([[1, 2, 3]]))).toThrow(/more than one place/);
+    expect([...new nn.InstanceNorm(3, { affine: true }).parameters().keys()]).toEqual(['weight', 'bias']);
+  });
+
+  it('LocalResponseNorm divides by the squares of neighbouring channels', async () => {
+    const even = new nn.LocalResponseNorm(2, { alpha: 0.5 }).forward(x);
+    close((await even.data()).slice(0, 6), [0.845897, 1.0886621, 1.0433897, 0, -0.845897, 1.172385]);
+    const odd = new nn.LocalResponseNorm(3, { alpha: 0.5, k: 2 }).forward(x);
+    close((await odd.data()).slice(0, 6), [0.4579065, 0.5568753, 1.1397536, 0, -0.3773952, 1.1321857]);
+  });
+});
