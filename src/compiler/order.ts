@@ -21,6 +21,8 @@ export function* orderSteps(steps: readonly Step[], { last, overwrites }: Commit
     if (due()) yield;
   }
   const priority = steps.map((step, i) => (last.has(step) ? steps.length + i : i));
+  // Whatever reads what a commit wrote has no meaning where the commit did nothing, and belongs to the phase.
+  for (const step of last) step.commit = true;
   const order = yield* topologicalOrder(priority, successors, due);
   if (order.length < steps.length) throw new PolluxError('INTERNAL', 'compile: the commit phase waits for itself');
   return order.map((i) => steps[i]!);
