@@ -22,7 +22,7 @@ type RotaryAttributes = {
 export const rotaryRecords = {
   rotary: defineRecord<RotaryAttributes>({
     name: 'rotary',
-    cost: 'move',
+    cost: 'normalisation',
     infer([x, offset], { base, dimension }) {
       requireDtype('rotary', x, float);
       requireRank('rotary', x, 4, 'x', '[batch, length, heads, size]');
