@@ -30,6 +30,8 @@
   X(finite)                \
   X(conv_weight)           \
   X(conv_pool)             \
+  X(interpolate)           \
+  X(fold)                  \
   X(cumulative)            \
   X(sort)                  \
   X(search)                \
