@@ -17,5 +17,8 @@ export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type R
 export { Linear, type LinearOptions } from './linear.js';
 export { Module, type StateDictionary } from './module.js';
 export { AvgPool2d, type AvgPoolOptions, avgPool2d, MaxPool2d, maxPool2d, type PoolOptions } from './pooling.js';
+export { GRU, LSTM, RNN, type RecurrentInput, type RecurrentOptions, type RecurrentResult, type RNNOptions } from './recurrent.js';
+export { LastState, Outputs } from './recurrentAdapters.js';
+export { GRUCell, LSTMCell, type LSTMState, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './recurrentCells.js';
 export { Sequential } from './sequential.js';
 export type { Elementwise, Flatten, Layer, Pool } from './types.js';

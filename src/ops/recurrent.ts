@@ -6,7 +6,7 @@ import { rnnRecords } from './recurrentRnn.js';
 
 export const recurrentRecords = { ...lstmRecords, ...gruRecords, ...rnnRecords };
 
-export { gru } from './recurrentGru.js';
-export { lstm } from './recurrentLstm.js';
-export { rnn } from './recurrentRnn.js';
+export { gru, gruCell } from './recurrentGru.js';
+export { lstm, lstmCell } from './recurrentLstm.js';
+export { rnn, rnnCell } from './recurrentRnn.js';
 export type { RnnActivation } from './recurrentRnn.js';

@@ -32,6 +32,22 @@ function requireBias(bias: Type, units: number): void {
   fail('SHAPE_MISMATCH', 'gru', `the bias has shape ${showShape(bias.shape)}, but must have ${showShape([units])}: that of the new gate`);
 }
 
+/**
+ * One step of a GRU, of elementwise ops and a product.
+ *
+ * @param x float32 [batch, 3 * units]: the gates r, z, n without the state's part
+ * @returns the next state, the gates after their functions, and what the reset gate weighs
+ */
+export function gruCell(x: Value, weight: Value, bias: Value, h: Value): { h: Value; gates: readonly Value[]; inner: Value } {
+  const given = three(x);
+  const [r, z, n] = three(matmul(h, weight, { transposeB: true }));
+  const inner = add(n, bias);
+  const reset = sigmoid(add(given[0], r));
+  const update = sigmoid(add(given[1], z));
+  const fresh = tanh(add(given[2], mul(reset, inner)));
+  return { h: add(fresh, mul(update, sub(h, fresh))), gates: [reset, update, fresh], inner };
+}
+
 export const gruRecords = {
   /**
    * Cho et al. 2014, with the reset gate applied to the product, so that all products of a step are one (as cuDNN and PyTorch).
@@ -61,14 +77,8 @@ export const gruRecords = {
       const [, steps, width] = x.shape as [number, number, number];
       const units = width / 3;
       const { states, records } = unroll(steps, !reverse, lengths, [h], [units, width, units], (t, [before]) => {
-        const given = three(stepOf(x, t));
-        const [r, z, n] = three(matmul(before!, weight, { transposeB: true }));
-        const inner = add(n, bias);
-        const reset = sigmoid(add(given[0], r));
-        const update = sigmoid(add(given[1], z));
-        const fresh = tanh(add(given[2], mul(reset, inner)));
-        const y = add(fresh, mul(update, sub(before!, fresh)));
-        return { states: [y], records: [y, concat([reset, update, fresh], -1), inner] };
+        const next = gruCell(stepOf(x, t), weight, bias, before!);
+        return { states: [next.h], records: [next.h, concat(next.gates, -1), next.inner] };
       });
       return [records[0]!, ...states, records[1]!, records[2]!];
     },

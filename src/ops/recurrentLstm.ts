@@ -25,6 +25,23 @@ import { sigmoid, tanh } from './unary.js';
 /** The four gates of a step, side by side. */
 const four = (x: Value): [Value, Value, Value, Value] => split(x, 4, -1) as [Value, Value, Value, Value];
 
+/**
+ * One step of an LSTM, of elementwise ops and a product.
+ *
+ * @param x float32 [batch, 4 * units]: the gates i, f, g, o without the state's part
+ * @returns the next state, and the gates after their functions
+ */
+export function lstmCell(
+  x: Value,
+  weight: Value,
+  { h, c }: { readonly h: Value; readonly c: Value },
+): { h: Value; c: Value; gates: readonly Value[] } {
+  const [i, f, g, o] = four(add(x, matmul(h, weight, { transposeB: true })));
+  const gates = [sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)] as const;
+  const next = add(mul(gates[1], c), mul(gates[0], gates[2]));
+  return { h: mul(gates[3], tanh(next)), c: next, gates };
+}
+
 export const lstmRecords = {
   /** Hochreiter and Schmidhuber 1997, with a forget gate (Gers, Schmidhuber and Cummins 2000). Gates: input, forget, cell, output. */
   lstm: defineRecord<SweepAttributes>({
@@ -48,11 +65,8 @@ export const lstmRecords = {
       const [, steps, width] = x.shape as [number, number, number];
       const units = width / 4;
       const { states, records } = unroll(steps, !reverse, lengths, [h, c], [units, width, units], (t, [before, cell]) => {
-        const [i, f, g, o] = four(add(stepOf(x, t), matmul(before!, weight, { transposeB: true })));
-        const gates = [sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)] as const;
-        const next = add(mul(gates[1], cell!), mul(gates[0], gates[2]));
-        const y = mul(gates[3], tanh(next));
-        return { states: [y, next], records: [y, concat(gates, -1), next] };
+        const next = lstmCell(stepOf(x, t), weight, { h: before!, c: cell! });
+        return { states: [next.h, next.c], records: [next.h, concat(next.gates, -1), next.c] };
       });
       return [records[0]!, ...states, records[1]!, records[2]!];
     },

@@ -28,6 +28,10 @@ function requireActivation(nonlinearity: string): void {
   throw new TypeError(`rnn: nonlinearity '${nonlinearity}' must be 'tanh' or 'relu'`);
 }
 
+/** One step of a plain recurrent layer, from the input's part x [batch, units] on: the next state. */
+export const rnnCell = (x: Value, weight: Value, h: Value, nonlinearity: RnnActivation): Value =>
+  (nonlinearity === 'relu' ? relu : tanh)(add(x, matmul(h, weight, { transposeB: true })));
+
 export const rnnRecords = {
   /** Elman 1990. */
   rnn: defineRecord<RnnAttributes>({
@@ -49,9 +53,8 @@ export const rnnRecords = {
     },
     decompose([x, weight, h, lengths], { reverse, nonlinearity }) {
       const [, steps, units] = x.shape as [number, number, number];
-      const bend = nonlinearity === 'relu' ? relu : tanh;
       const { states, records } = unroll(steps, !reverse, lengths, [h], [units], (t, [before]) => {
-        const y = bend(add(stepOf(x, t), matmul(before!, weight, { transposeB: true })));
+        const y = rnnCell(stepOf(x, t), weight, before!, nonlinearity as RnnActivation);
         return { states: [y], records: [y] };
       });
       return [records[0]!, states[0]!];
