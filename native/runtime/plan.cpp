@@ -177,7 +177,8 @@ class PlanReader {
     require(record.input_count <= 1u << 16 && record.output_count <= 1u << 16, "step ", i, " has too many operands");
     step.input_count = static_cast<int32_t>(record.input_count);
     step.output_count = static_cast<int32_t>(record.output_count);
-    require((record.flags & ~(wire::commit_flag | wire::program_flag)) == 0, "step ", i, " has unknown flags");
+    require((record.flags & ~(wire::commit_flag | wire::program_flag | wire::append_flag)) == 0, "step ", i,
+            " has unknown flags");
     require(record.queue < wire::queue_count, "step ", i, " has an unknown queue");
     result.commit = record.flags & wire::commit_flag;
     step.flags = result.commit ? POLLUX_STEP_COMMIT : 0;
@@ -190,7 +191,8 @@ class PlanReader {
       require(tensors[k] >= 0 && static_cast<uint64_t>(tensors[k]) < plan_.tensors_.size(), "step ", i,
               " names tensor ", tensors[k], ", which does not exist");
       const PlanTensor& tensor = plan_.tensors_[static_cast<size_t>(tensors[k])];
-      if (writes && k >= record.input_count) check_output(tensor, result.commit, i);
+      if (writes && k >= record.input_count)
+        check_output(tensor, record.flags & (wire::commit_flag | wire::append_flag), i);
       result.tensors.push_back(static_cast<uint32_t>(tensors[k]));
       plan_.operands_.push_back(tensor.operand);
     }
@@ -202,13 +204,14 @@ class PlanReader {
     return result;
   }
 
-  /// Only state may be overwritten, and only in the commit phase: so a failed run leaves everything as it was.
-  void check_output(const PlanTensor& tensor, bool commit, size_t i) const {
+  /// Only state may be overwritten, and only in the commit phase, so that a failed run leaves everything as it was; or
+  /// by a step that appends to it what nobody reads yet.
+  void check_output(const PlanTensor& tensor, bool allowed, size_t i) const {
     require(tensor.kind != wire::LocationKind::constant, "step ", i, " writes to the constants");
     if (tensor.kind != wire::LocationKind::binding) return;
     require(plan_.bindings_[tensor.index].kind == wire::BindingKind::state, "step ", i, " writes to binding ",
             tensor.index, ", which is an input");
-    require(commit, "step ", i, " writes to state (binding ", tensor.index, ") but is no commit step");
+    require(allowed, "step ", i, " writes to state (binding ", tensor.index, ") but is no commit step");
   }
 
   void read_attributes(const wire::Step& record, PolluxStep* step) {

@@ -10,11 +10,12 @@
 namespace pollux::wire {
 
 constexpr uint64_t magic = 0x4c5058554c4c4f50ull;
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
 constexpr uint32_t no_text = 0xffffffffu;
 constexpr uint64_t section_alignment = 64;
 constexpr uint32_t commit_flag = 1;
 constexpr uint32_t program_flag = 2;
+constexpr uint32_t append_flag = 4;
 
 enum class LocationKind : uint32_t { arena = 0, binding = 1, result = 2, constant = 3 };
 constexpr uint32_t location_kind_count = 4;

@@ -34,6 +34,7 @@ export function planCommits(builder: StepBuilder, updates: readonly Update[]): C
 
   const copied: [Buffer, View][] = [];
   for (const [state, value] of changed) {
+    if (appendInPlace(state, value, { last, overwrites })) continue;
     const writer = inPlaceWriter(state, value);
     const behind = writer && downstream(writer, overwrites);
     if (!writer || !behind || behind.some((step) => canFail(step) || (step !== writer && state.readers.has(step)))) {
@@ -58,6 +59,30 @@ export function planCommits(builder: StepBuilder, updates: readonly Update[]): C
 
 /** Ops that may set the status word: none may run once a state has been overwritten. */
 const canFail = (step: Step): boolean => step.op.reports === true;
+
+/**
+ * Lets steps that append rows to a state write into it at once: what they write counts only once another state says so, so they are
+ * no commits, and what comes behind them may fail. Refused where the content before is still to be read behind one of them.
+ */
+function appendInPlace(state: Buffer, value: View, { last, overwrites }: { last: Set<Step>; overwrites: Map<Buffer, Step> }): boolean {
+  const chain: { step: Step; from: Buffer }[] = [];
+  for (let to = value.buffer; to !== state; to = chain[0]!.from) {
+    const step = to.producer;
+    const from = step?.inputs[0]?.buffer;
+    if (!step?.op.appends || !from || to.location.kind !== 'arena' || !isWhole(value) || !mayOverwrite(step, 0, from)) return false;
+    chain.unshift({ step, from });
+  }
+  for (const { step, from } of chain) {
+    const behind = new Set(downstream(step, overwrites));
+    for (const reader of from.readers) if (reader !== step && (behind.has(reader) || last.has(reader))) return false;
+  }
+  for (const { step, from } of chain) {
+    step.append = true;
+    step.outputs[0]!.buffer.location = state.location;
+    overwrites.set(from, step);
+  }
+  return true;
+}
 
 /** The step that may compute `value` right into `state`. */
 function inPlaceWriter(state: Buffer, value: View): Step | undefined {

@@ -51,6 +51,7 @@ export class Lowering {
       attributes: step.attributes,
       ...(step.program && { program: step.program }),
       commit: step.commit,
+      ...(step.append && { append: true }),
       queue: 'compute',
       waits: [],
       flops: flopsOf(step),

@@ -40,6 +40,8 @@ export class Step {
   readonly outputs: readonly View[];
   /** Overwrites state, so it does nothing once the run has failed. */
   commit = false;
+  /** Writes rows that nobody reads into a state, ahead of the commit phase (Op.appends). */
+  append = false;
 
   constructor(
     readonly kernel: string,

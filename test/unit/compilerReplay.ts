@@ -28,7 +28,7 @@ interface Write {
  * returns what is wrong:
  * - every byte that is read was written, all bytes of one operand by one write, and none of it was overwritten since;
  * - outputs of a step do not overlap each other, nor its inputs, unless in place is allowed and the operands coincide;
- * - states are written by commit steps alone, inputs and constants by none, results once;
+ * - states are written by commit steps and by steps that append to them, inputs and constants by none, results once;
  * - once a state is overwritten no step runs that may fail, and no step reads it again, but states in `rereads`, whose new content is meant;
  * - every offset is inside its memory and aligned to its element.
  */
@@ -85,8 +85,8 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
       if (kind === 'constant') complain(`writes constants`);
       if (kind === 'binding') {
         if (plan.bindings[index]!.kind !== 'state') complain(`writes the input ${index}`);
-        if (!step.commit) complain(`writes the state ${index}, but is no commit step`);
-        overwritten.add(name);
+        if (!step.commit && !step.append) complain(`writes the state ${index}, but is no commit step`);
+        if (!step.append) overwritten.add(name);
       }
       const starts = elementOffsets(tensor);
       const dense = starts.every((start, i) => start === starts[0]! + i * byteSize(tensor.dtype));

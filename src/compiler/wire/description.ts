@@ -44,6 +44,8 @@ export interface StepDescription {
   readonly program?: ProgramDescription;
   /** Overwrites state: does nothing once the run has failed or was aborted. Commit steps come last. */
   readonly commit: boolean;
+  /** Writes into state rows that count only once a commit step says so: it may run before the commit phase. */
+  readonly append?: boolean;
   readonly queue: Queue;
   /** Earlier steps on other queues that must have finished. */
   readonly waits: readonly number[];

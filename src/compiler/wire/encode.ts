@@ -2,6 +2,7 @@ import { dtypes } from '../../graph/dtype.js';
 import type { Attribute } from '../../graph/op.js';
 import type { PlanDescription, StepDescription } from './description.js';
 import {
+  appendFlag,
   bindingKinds,
   commitFlag,
   elementBytes,
@@ -85,7 +86,7 @@ function addStep(into: Sections, step: StepDescription): void {
     stored: program ? into.integersOf(program.stored) : 0,
     waits: into.integersOf(step.waits),
     wait_count: step.waits.length,
-    flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0),
+    flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0) | (step.append ? appendFlag : 0),
     queue: queues.indexOf(step.queue),
     flops: step.flops,
     bytes: step.bytes,

@@ -1,5 +1,6 @@
 import {
   bindingKinds,
+  appendFlag,
   commitFlag,
   header,
   layouts,
@@ -51,6 +52,7 @@ constexpr uint32_t no_text = ${`0x${noText.toString(16)}`}u;
 constexpr uint64_t section_alignment = ${sectionAlignment};
 constexpr uint32_t commit_flag = ${commitFlag};
 constexpr uint32_t program_flag = ${programFlag};
+constexpr uint32_t append_flag = ${appendFlag};
 
 ${enumeration('LocationKind', locationKinds)}
 ${enumeration('BindingKind', bindingKinds)}

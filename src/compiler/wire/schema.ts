@@ -7,7 +7,7 @@ export type FieldType = 'u32' | 'i32' | 'u64' | 'f64';
 export type Fields = { readonly [name: string]: FieldType };
 
 /** Raise it with every change below. */
-export const wireVersion = 1;
+export const wireVersion = 2;
 /** "POLLUXPL", read as a little-endian number. */
 export const wireMagic = 0x4c5058554c4c4f50n;
 /** A text that is absent. */
@@ -19,6 +19,8 @@ export const queues = ['compute', 'copy', 'communicate'] as const;
 export const commitFlag = 1;
 /** The step carries an elementwise program, which may have no instructions (a copy). */
 export const programFlag = 2;
+/** The step may write to state ahead of the commit phase: what it overwrites is not in use. */
+export const appendFlag = 4;
 
 /** Field names are C++ names. Fields keep their natural alignment; records are padded to 8 bytes. */
 export const records = {
