@@ -1,4 +1,4 @@
-"""Writes data/*.safetensors: how PyTorch trains three small models, in float64 and in float32, from the same weights.
+"""Writes data/*.safetensors: how PyTorch trains small models, in float64 and in float32, from the same weights.
 
     python3 test/trajectories/make_trajectories.py        (PyTorch 1.13 or later, NumPy; a few seconds)
 
@@ -66,11 +66,33 @@ def batch_norm_cnn(x, p, b):
     return dense(flatten(torch.relu(norm(conv(x, p, "conv2"), p, b, "norm2"))), p, "dense")
 
 
+def recurrent(p, name, directions):
+    """The flat weights of one layer, as torch.lstm and torch.gru take them, and the zeros that it starts from."""
+    weights = [p[f"{name}.{where}.0.{kind}"] for where in ("layers", "reverseLayers")[:directions]
+               for kind in ("inputWeight", "hiddenWeight", "inputBias", "hiddenBias")]
+    return weights, lambda x: torch.zeros(directions, x.shape[0], weights[1].shape[1], dtype=x.dtype)
+
+
+def lstm(x, p, b):
+    weights, zeros = recurrent(p, "lstm", 1)
+    _, h, _ = torch.lstm(x, [zeros(x), zeros(x)], weights, True, 1, 0.0, True, False, True)
+    return dense(h[0], p, "dense")
+
+
+def bidirectional_gru(x, p, b):
+    weights, zeros = recurrent(p, "gru", 2)
+    _, h = torch.gru(x, zeros(x), weights, True, 1, 0.0, True, True, True)
+    return dense(torch.cat([h[0], h[1]], -1), p, "dense")
+
+
 MODELS = {
     "mlp": (mlp, (20,), {"dense1": (32, 20), "dense2": (32, 32), "dense3": (CLASSES, 32)}),
     "cnn": (cnn, (12, 12, 1), {"conv": (8, 3, 3, 1), "dense1": (16, 5 * 5 * 8), "dense2": (CLASSES, 16)}),
     "batch-norm-cnn": (batch_norm_cnn, (12, 12, 1),
                        {"conv1": (8, 3, 3, 1), "norm1": (8,), "conv2": (16, 3, 3, 8), "norm2": (16,), "dense": (CLASSES, 3 * 3 * 16)}),
+    "lstm": (lstm, (7, 6), {"lstm": {"gates": 4, "in": 6, "hidden": 12, "directions": 1}, "dense": (CLASSES, 12)}),
+    "bidirectional-gru": (bidirectional_gru, (7, 6),
+                          {"gru": {"gates": 3, "in": 6, "hidden": 10, "directions": 2}, "dense": (CLASSES, 20)}),
 }
 
 
@@ -78,7 +100,13 @@ def start_of(layers, random):
     """Weights uniform in +-1/sqrt(fan in), as PyTorch's layers draw them; batch norm near the identity."""
     parameters, buffers = {}, {}
     for name, shape in layers.items():
-        if len(shape) == 1:
+        if isinstance(shape, dict):
+            rows, bound = shape["gates"] * shape["hidden"], 1 / np.sqrt(shape["hidden"])
+            sizes = {"inputWeight": (rows, shape["in"]), "hiddenWeight": (rows, shape["hidden"]), "inputBias": (rows,), "hiddenBias": (rows,)}
+            for where in ("layers", "reverseLayers")[:shape["directions"]]:
+                for kind, size in sizes.items():
+                    parameters[f"{name}.{where}.0.{kind}"] = random.uniform(-bound, bound, size)
+        elif len(shape) == 1:
             parameters[name + ".weight"] = 1 + 0.1 * random.randn(*shape)
             parameters[name + ".bias"] = 0.1 * random.randn(*shape)
             buffers[name + ".runningMean"], buffers[name + ".runningVariance"] = np.zeros(shape), np.ones(shape)

@@ -28,7 +28,7 @@ export interface Trajectory {
   readonly runs: ReadonlyMap<OptimizerName, StoredRun>;
 }
 
-export const models = ['mlp', 'cnn', 'batch-norm-cnn'] as const;
+export const models = ['mlp', 'cnn', 'batch-norm-cnn', 'lstm', 'bidirectional-gru'] as const;
 export const optimizers = ['sgd', 'momentum', 'nesterov', 'adam', 'adamw'] as const;
 export type OptimizerName = (typeof optimizers)[number];
 
@@ -40,19 +40,24 @@ interface Header {
 }
 
 /** Reads one stored file. A reader of its own: what is under test must not read its own test data. */
-export function readTrajectory(model: (typeof models)[number]): Trajectory {
-  const file = readFileSync(new URL(`./data/${model}.safetensors`, import.meta.url));
+export function readStored(name: string): { tensors: Map<string, StoredTensor>; metadata: Record<string, string> } {
+  const file = readFileSync(new URL(`./data/${name}.safetensors`, import.meta.url));
   const begin = 8 + Number(file.readBigUInt64LE(0));
   const { __metadata__: metadata, ...entries } = JSON.parse(file.toString('utf8', 8, begin)) as Header;
 
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(
+  for (const [path, { dtype, shape, data_offsets: offsets }] of Object.entries(
     entries as Record<string, Exclude<Header[string], Record<string, string>>>,
   )) {
     const bytes = file.subarray(begin + offsets[0], begin + offsets[1]);
-    tensors.set(name, { shape, data: new arrays[dtype](Uint8Array.from(bytes).buffer) }); // copied: a Buffer is not aligned
+    tensors.set(path, { shape, data: new arrays[dtype](Uint8Array.from(bytes).buffer) }); // copied: a Buffer is not aligned
   }
+  return { tensors, metadata };
+}
 
+/** One training run. */
+export function readTrajectory(model: (typeof models)[number]): Trajectory {
+  const { tensors, metadata } = readStored(model);
   const under = (prefix: string) =>
     new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]));
   const run = (name: OptimizerName): StoredRun => ({

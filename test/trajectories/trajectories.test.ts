@@ -33,7 +33,29 @@ class BatchNormCnn extends nn.Module {
   }
 }
 
-const build = { mlp: () => new Mlp(), cnn: () => new Cnn(), 'batch-norm-cnn': () => new BatchNormCnn() };
+class Lstm extends nn.Module {
+  lstm = new nn.LSTM(6, 12);
+  dense = new nn.Linear(12, 5);
+  forward(x: Tensor) {
+    return this.dense.forward(this.lstm.forward(x).last);
+  }
+}
+
+class BidirectionalGru extends nn.Module {
+  gru = new nn.GRU(6, 10, { bidirectional: true });
+  dense = new nn.Linear(20, 5);
+  forward(x: Tensor) {
+    return this.dense.forward(this.gru.forward(x).last);
+  }
+}
+
+const build = {
+  mlp: () => new Mlp(),
+  cnn: () => new Cnn(),
+  'batch-norm-cnn': () => new BatchNormCnn(),
+  lstm: () => new Lstm(),
+  'bidirectional-gru': () => new BidirectionalGru(),
+};
 
 const rule = {
   sgd: optim.sgd(),
