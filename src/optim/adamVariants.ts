@@ -58,7 +58,7 @@ function nadamRule(options: NAdamOptions): Rule {
   };
 }
 
-/** Adam with Nesterov's momentum (Dozat 2016), as PyTorch's NAdam. */
+/** Adam with Nesterov's momentum (Dozat 2016), as PyTorch's NAdam (from 2.0, which mended a factor). */
 export const nadam = (options: Grouped<NAdamOptions> = {}): OptimizerDescription =>
   describe('nadam', options, { learningRate: 2e-3, own: [...own, 'momentumDecay'], rule: nadamRule });
 
