@@ -65,6 +65,7 @@ const canFail = (step: Step): boolean => step.op.reports === true;
  * no commits, and what comes behind them may fail. Refused where the content before is still to be read behind one of them.
  */
 function appendInPlace(state: Buffer, value: View, { last, overwrites }: { last: Set<Step>; overwrites: Map<Buffer, Step> }): boolean {
+  if (value.buffer === state) return false; // a view of itself
   const chain: { step: Step; from: Buffer }[] = [];
   for (let to = value.buffer; to !== state; to = chain[0]!.from) {
     const step = to.producer;
