@@ -10,10 +10,9 @@ namespace {
 struct Indexing {
   int64_t outer, axis, inner;
   int64_t count;
-  int64_t bytes;   // of one element
-  Chunks chunks;   // of the outer * count slices that are read
-  bool from_end;   // whether negative indices count from the end
-  int64_t pieces;  // scatter: into how many ranges the axis is cut
+  int64_t bytes;  // of one element
+  Chunks chunks;  // of the outer * count slices that are read
+  bool from_end;  // whether negative indices count from the end
 };
 
 inline Indexing plan_indexing(const PolluxStep& step, bool along) {
@@ -29,8 +28,6 @@ inline Indexing plan_indexing(const PolluxStep& step, bool along) {
   p.bytes = byte_size(x.dtype);
   const int64_t slices = p.inner == 0 ? 0 : p.outer * p.count;
   p.chunks = plan_chunks(slices, ceil_div(16384, max64(1, p.inner)));
-  // Each piece reads all indices, which pays where a slice is long.
-  p.pieces = p.outer >= 8 || slices * p.inner < 65536 ? 1 : max64(1, min64(min64(8, p.axis), p.inner / 8));
   return p;
 }
 
