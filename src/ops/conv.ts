@@ -5,7 +5,7 @@ import type { Type } from '../graph/op.js';
 import { applyOne, defineRecord } from './define.js';
 import { biasGradient, epilogue, throughActivation } from './matmul.js';
 import { fail, float, requireDtype, requireRank, requireSameDtype, showShape } from './support.js';
-import { outputSize, paddingOf, pairOf, reachOf, undilated } from './window.js';
+import { IMAGE, outputSize, paddingOf, pairOf, reachOf, undilated } from './window.js';
 import type { Padding, Pair } from './window.js';
 
 export type WindowAttributes = { readonly stride: readonly number[]; readonly padding: readonly number[] };
@@ -19,7 +19,6 @@ type GradWeightAttributes = ConvAttributes & { readonly kernelSize: readonly num
 export const plainConv = ({ stride, padding }: WindowAttributes): ConvAttributes => ({ stride, padding, ...undilated });
 const convOf = ({ stride, padding, dilation, groups }: ConvAttributes): ConvAttributes => ({ stride, padding, dilation, groups });
 
-const IMAGE = 'images [N, H, W, channels]';
 const KERNEL = 'a kernel [out, kH, kW, in / groups]';
 
 /** Checks images against kernels and gives the shape of the convolution. */

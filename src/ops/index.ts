@@ -19,6 +19,7 @@ import { fusedRecords } from './fused.js';
 import { groupNormRecords } from './groupNorm.js';
 import { indexingRecords } from './indexing.js';
 import { layerNormRecords } from './layerNorm.js';
+import { interpolateRecords } from './interpolate.js';
 import { leafRecords } from './leaf.js';
 import { logicRecords } from './logic.js';
 import { matmulRecords } from './matmul.js';
@@ -34,6 +35,7 @@ import { searchRecords } from './search.js';
 import { softmaxRecords } from './softmax.js';
 import { sortRecords } from './sort.js';
 import { unaryRecords } from './unary.js';
+import { unfoldRecords } from './unfold.js';
 import { whereRecords } from './where.js';
 
 const named = {
@@ -57,6 +59,8 @@ const named = {
   ...matmulRecords,
   ...convRecords,
   ...poolRecords,
+  ...interpolateRecords,
+  ...unfoldRecords,
   ...softmaxRecords,
   ...crossEntropyRecords,
   ...batchNormRecords,
@@ -97,7 +101,9 @@ export * from './customGradient.js';
 export { defineOp, defineRecord } from './define.js';
 export type { OpDefinition } from './define.js';
 export * from './cumulative.js';
+export * from './distance.js';
 export * from './effect.js';
+export * from './einsum.js';
 export * from './embedding.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
 export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
@@ -105,6 +111,7 @@ export * from './gradient.js';
 export * from './groupNorm.js';
 export * from './indexing.js';
 export * from './layerNorm.js';
+export * from './interpolate.js';
 export * from './leaf.js';
 export * from './logic.js';
 export * from './matmul.js';
@@ -117,11 +124,15 @@ export * from './reduce.js';
 export { scan, scanRecord } from './scan.js';
 export type { Iteration, LateSequence, ScanAttributes, ScanOptions } from './scan.js';
 export * from './rotary.js';
+export * from './sampling.js';
 export * from './scatter.js';
 export * from './search.js';
 export * from './softmax.js';
 export * from './sort.js';
+export * from './structural.js';
 export * from './unary.js';
+export * from './unique.js';
+export * from './unfold.js';
 export * from './where.js';
 export { pairOf } from './window.js';
 export type { Padding, Pair } from './window.js';

@@ -6,7 +6,7 @@ import type { Type } from '../graph/op.js';
 import { applyOne, defineRecord } from './define.js';
 import { fail, float, requireDtype, requireRank, showShape } from './support.js';
 import { relu, unaryRecords } from './unary.js';
-import { outputSize, paddingOf, pairOf } from './window.js';
+import { IMAGE, outputSize, paddingOf, pairOf } from './window.js';
 import type { Padding, Pair } from './window.js';
 
 export type PoolAttributes = {
@@ -17,8 +17,6 @@ export type PoolAttributes = {
 type PoolGradAttributes = PoolAttributes & { readonly inputSize: readonly number[] };
 type AverageAttributes = PoolAttributes & { readonly countPadding: boolean };
 type AverageGradAttributes = AverageAttributes & { readonly inputSize: readonly number[] };
-
-const IMAGE = 'images [N, H, W, channels]';
 
 /** The shape that pooling leaves of an image. */
 export function pooledShape(op: string, x: Type, { window, stride, padding }: PoolAttributes): number[] {

@@ -1,5 +1,7 @@
 // Strides, padding and windows of convolutions and pools, which share their arithmetic.
-import { fail, showShape } from './support.js';
+import type { Value } from '../graph/node.js';
+import { reshape } from './broadcast.js';
+import { fail, requireRank, showShape } from './support.js';
 
 /** A number for both axes, or [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
@@ -68,3 +70,19 @@ export function outputSize(
   }
   return [size[0]!, size[1]!];
 }
+
+/** What the layers of convolution and pooling take, in messages. */
+export const IMAGE = 'images [N, H, W, channels]';
+const SEQUENCE = 'sequences [N, L, channels]';
+
+/** Sequences [N, L, C] as images of one row. */
+export function imageOf(op: string, x: Value): Value {
+  requireRank(op, x, 3, 'x', SEQUENCE);
+  return reshape(x, [x.shape[0]!, 1, x.shape[1]!, x.shape[2]!]);
+}
+
+/** Images of one row as sequences. */
+export const sequenceOf = (x: Value): Value => reshape(x, [x.shape[0]!, x.shape[2]!, x.shape[3]!]);
+
+/** A number that a windowed op along a sequence takes, as the pair that the op on images does: one row high. */
+export const across = (value: number): [number, number] => [1, value];

@@ -38,7 +38,7 @@ const correctlyRounded: ReadonlySet<string> = new Set<OpName>([
 const multilinear: ReadonlySet<string> = new Set<OpName>([
   ...(['sum', 'prod', 'matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'] as const),
   ...(['cumulativeSum', 'cumulativeProduct', 'linearRecurrence'] as const),
-  ...(['avgPool2d', 'avgPool2dGrad', 'maxPool2dGrad', 'scatterAdd', 'scatterAlong'] as const),
+  ...(['avgPool2d', 'avgPool2dGrad', 'maxPool2dGrad', 'resample2d', 'resample2dGrad', 'fold2d', 'scatterAdd', 'scatterAlong'] as const),
 ]);
 
 const zeros = (size: number): Float64Array => new Float64Array(size);
@@ -135,7 +135,8 @@ function errorsOf(
 
   if (multilinear.has(name)) {
     if (!isFloat32(values[0]!)) return values.map(({ data }) => zeros(data.length));
-    const plain = 'activation' in attributes ? { ...attributes, activation: 'none' } : attributes;
+    let plain = 'activation' in attributes ? { ...attributes, activation: 'none' } : attributes;
+    if (attributes['method'] === 'bicubic') plain = { ...attributes, method: 'bicubicMagnitude' };
     const of = (fn: (x: number, e: number) => number) =>
       evaluateOp(
         op,

@@ -4,6 +4,7 @@ import type { References } from './array.js';
 import { attentionReferences } from './attention.js';
 import { contractionReferences } from './contraction.js';
 import { elementwiseReferences } from './elementwise.js';
+import { imageReferences } from './images.js';
 import { movementReferences } from './movement.js';
 import { normalisationReferences } from './normalisation.js';
 import { normReferences } from './norms.js';
@@ -30,6 +31,7 @@ export const references: References<OpName> = {
   ...reduceReferences,
   ...contractionReferences,
   ...poolReferences,
+  ...imageReferences,
   ...normalisationReferences,
   ...normReferences,
   ...attentionReferences,

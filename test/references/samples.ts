@@ -1,6 +1,7 @@
 import type { OpName } from '../../src/ops/index.js';
 import { attentionSamples } from './samples/attention.js';
 import { elementwiseSamples } from './samples/elementwise.js';
+import { imageSamples } from './samples/images.js';
 import { kernelSamples } from './samples/kernels.js';
 import { normSamples } from './samples/norms.js';
 import { orderingSamples } from './samples/ordering.js';
@@ -14,6 +15,7 @@ export const samples: Samples<OpName> = {
   ...elementwiseSamples,
   ...orderingSamples,
   ...kernelSamples,
+  ...imageSamples,
   ...recurrentSamples,
   ...attentionSamples,
   ...normSamples,
