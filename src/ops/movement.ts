@@ -105,9 +105,37 @@ export function swapAxes(x: Value, first: number, second: number): Value {
   );
 }
 
+/** What a slice takes of one axis: positive steps, and whether what they reach is then turned round. */
+interface Stretch {
+  readonly start: number;
+  readonly stop: number;
+  readonly step: number;
+  readonly turned: boolean;
+}
+
+/** The bounds of a slice of an axis, as NumPy reads them: negative ones count from the end, missing ones mean the ends. */
+export function stretchOf(size: number, start: number | undefined, stop: number | undefined, step = 1): Stretch {
+  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: step ${step} must be an integer other than 0`);
+  const least = step > 0 ? 0 : -1;
+  const bound = (at: number | undefined, missing: number): number => {
+    if (at === undefined) return missing;
+    if (!Number.isInteger(at) && Math.abs(at) !== Infinity) throw new RangeError(`slice: bound ${at} is not an integer`);
+    return Math.min(size + least, Math.max(least, at < 0 ? at + size : at));
+  };
+  if (step > 0) {
+    const begin = bound(start, 0);
+    return { start: begin, stop: Math.max(begin, bound(stop, size)), step, turned: false };
+  }
+  const [from, to] = [bound(start, size - 1), bound(stop, -1)];
+  const count = Math.max(0, Math.ceil((from - to) / -step));
+  return count === 0
+    ? { start: 0, stop: 0, step: -step, turned: true }
+    : { start: from + (count - 1) * step, stop: from + 1, step: -step, turned: true };
+}
+
 /**
- * Elements start, start + step, ... below stop, for each axis. Negative bounds count from the end, and bounds outside the axis are
- * brought to its ends, as in NumPy. Missing bounds mean the whole axis; steps are positive (`flip` turns an axis round).
+ * Elements start, start + step, ... before stop, for each axis. Negative bounds count from the end, and bounds outside the axis are
+ * brought to its ends, as in NumPy. Missing bounds mean the whole axis. A negative step goes down from start to above stop.
  */
 export function slice(
   x: Value,
@@ -119,16 +147,12 @@ export function slice(
   if (Math.max(start.length, stop.length, step.length) > shape.length) {
     throw new RangeError(`slice: bounds for more axes than shape ${showShape(shape)} has`);
   }
-  const bound = (at: number | undefined, size: number, missing: number): number =>
-    at === undefined ? missing : Math.min(size, Math.max(0, at < 0 ? at + size : at));
-  const begin = shape.map((size, i) => bound(start[i], size, 0));
-  const end = shape.map((size, i) => Math.max(begin[i]!, bound(stop[i], size, size)));
-  const steps = shape.map((_, i) => step[i] ?? 1);
-  if ([...begin, ...end, ...steps].some((n) => !Number.isInteger(n)) || steps.some((n) => n < 1)) {
-    throw new RangeError(`slice: bounds must be integers and steps integers >= 1, not ${showShape(steps)}`);
-  }
-  if (steps.every((n) => n === 1) && begin.every((n) => n === 0) && sameShape(end, shape)) return x;
-  return applyOne(movementRecords.slice, [x], { start: begin, stop: end, step: steps });
+  const stretches = shape.map((size, i) => stretchOf(size, start[i], stop[i], step[i]));
+  const turned = stretches.flatMap((stretch, i) => (stretch.turned ? [i] : []));
+  const whole = stretches.every((stretch, i) => stretch.step === 1 && stretch.start === 0 && stretch.stop === shape[i]);
+  const of = (name: 'start' | 'stop' | 'step'): number[] => stretches.map((stretch) => stretch[name]);
+  const part = whole ? x : applyOne(movementRecords.slice, [x], { start: of('start'), stop: of('stop'), step: of('step') });
+  return flip(part, turned);
 }
 
 /** `slice` along one axis. */

@@ -107,16 +107,16 @@ export function variance(x: Value, axes?: Axes, keepDims = false, correction = 1
 /** Square root of the variance. */
 export const std = (x: Value, axes?: Axes, keepDims = false, correction = 1): Value => sqrt(variance(x, axes, keepDims, correction));
 
-/** The vector norm over `axes` (default: all) of order 2 (default), 1, Infinity, or any p > 0. The 2-norm has gradient 0 at 0. */
+/** The vector norm over `axes` (default: all) of order 2 (default), 1, Infinity, or any p > 0. The gradient at 0 is 0. */
 export function norm(x: Value, axes?: Axes, keepDims = false, order = 2): Value {
   requireDtype('norm', x, float);
   if (!(order > 0)) throw new RangeError(`norm: order ${order} must be > 0`);
   if (order === 1) return sum(abs(x), axes, keepDims);
   if (order === Infinity) return max(abs(x), axes, keepDims);
-  if (order !== 2) return pow(sum(pow(abs(x), order), axes, keepDims), 1 / order);
-  const squares = sum(square(x), axes, keepDims);
-  const zero = equal(squares, 0);
-  return where(zero, 0, sqrt(where(zero, 1, squares)));
+  const powers = sum(order === 2 ? square(x) : pow(abs(x), order), axes, keepDims);
+  const zero = equal(powers, 0);
+  const root = where(zero, 1, powers);
+  return where(zero, 0, order === 2 ? sqrt(root) : pow(root, 1 / order));
 }
 
 /** ln of the sum of e^x over `axes` (default: all), without overflow. */

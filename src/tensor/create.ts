@@ -109,6 +109,14 @@ export function arange(start: number, stop: number, step = 1, dtype: DType = 'fl
   return wrap(ops.add(ops.mul(count, ops.constant(step, [], dtype)), ops.constant(start, [], dtype)));
 }
 
+/** `count` numbers from start to stop, both included, in equal steps. */
+export const linspace = (start: number, stop: number, count: number): Tensor<readonly [number], 'float32'> =>
+  wrap(ops.linspace(start, stop, count));
+
+/** `count` powers of `base` (default 10), whose exponents go from start to stop in equal steps. */
+export const logspace = (start: number, stop: number, count: number, base = 10): Tensor<readonly [number], 'float32'> =>
+  wrap(ops.pow(ops.constant(base), ops.linspace(start, stop, count)));
+
 /** The identity matrix. */
 export function eye<N extends number>(n: N): Tensor<readonly [N, N], 'float32'> {
   return wrap(ops.cast(ops.equal(ops.iota([n, n], 0), ops.iota([n, n], 1)), 'float32'));

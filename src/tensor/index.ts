@@ -1,7 +1,7 @@
 export { type DType, dtypes } from '../graph/dtype.js';
 export type { ArgumentOf } from './arguments.js';
 export { TensorBase } from './base.js';
-export { type Compiled, compile, type CompileOptions, type Precision, type RunCallOptions } from './compile.js';
+export { type Compiled, compile, type CompileOptions, type Precision, type RunCallOptions, type StepMeasurement } from './compile.js';
 export {
   arange,
   bernoulli,
@@ -9,6 +9,8 @@ export {
   full,
   type HostData,
   leafTensor,
+  linspace,
+  logspace,
   normal,
   ones,
   onesLike,
@@ -26,6 +28,9 @@ export { type ArrayOf, type NestedArray, type TypedArray, typedArray } from './h
 export { type DrawSource, type Initializer, Parameter } from './parameter.js';
 export { draw, generator, seed } from './random.js';
 export { scan, type ScanOptions, type SliceOf, type StackOf } from './scan.js';
+export type { Ranked } from './ordering.js';
+export { cdist, cosineSimilarity, einsum, linearRecurrence, meshgrid, pairwiseDistance, tensordot } from './products.js';
+export { categorical, multinomial, permutation, randint, shuffle } from './sampling.js';
 export { type Index, type Range, range, Selection } from './selection.js';
 export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
 export { outsideTidy, Storage } from './storage.js';

@@ -6,36 +6,52 @@ import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
 import { operand, wrap } from './wrap.js';
 
-/** Elements start, start + step, ... before stop, along one axis. Negative bounds count from the end. */
+/** Elements start, start + step, ... before stop, along one axis. Negative bounds count from the end, missing ones are the ends. */
 export interface Range {
-  readonly start: number;
-  readonly stop: number;
+  readonly start: number | undefined;
+  readonly stop: number | undefined;
   readonly step: number;
 }
 
-/** `range(1, 4)`: elements 1, 2, 3; `range(2)`: all from 2 on; `range(0, undefined, 2)`: every second. */
-export const range = (start = 0, stop = Number.POSITIVE_INFINITY, step = 1): Range => {
-  if (!Number.isInteger(step) || step < 1) throw new RangeError(`range: step must be an integer >= 1, got ${step}. Reverse with flip().`);
+/**
+ * `range(1, 4)`: elements 1, 2, 3; `range(2)`: all from 2 on; `range(0, undefined, 2)`: every second;
+ * `range(undefined, undefined, -1)`: all, from the last to the first.
+ */
+export const range = (start?: number, stop?: number, step = 1): Range => {
+  if (!Number.isInteger(step) || step === 0) throw new RangeError(`range: step must be an integer other than 0, got ${step}.`);
   return { start, stop, step };
 };
 
 /**
  * How one axis is indexed: a number (the axis goes), a range, `':'` (all of it), a tensor of int32 or int64 (gathers), or,
- * as the only index, a bool tensor of the same shape (a mask).
+ * as the only index, a bool tensor of the same shape (a mask). `'...'` stands for all axes that the others leave.
  */
-export type Index = number | Range | ':' | Tensor;
+export type Index = AxisIndex | '...';
+type AxisIndex = number | Range | ':' | Tensor;
 
-type Box = { start: number[]; stop: number[]; step: number[] };
+/** What is taken of each axis; those in `turned` are then read from the end. */
+type Box = { start: number[]; stop: number[]; step: number[]; turned: number[] };
+
+/** One index for each axis: `'...'`, or the end, becomes as many `':'` as there are axes left. */
+function spread(indices: readonly Index[], shape: readonly number[]): AxisIndex[] {
+  const dots = indices.flatMap((index, i) => (index === '...' ? [i] : []));
+  const left = shape.length - indices.length + dots.length;
+  if (dots.length > 1) throw new PolluxError('INVALID_ARGUMENT', "at: '...' may stand once among the indices.");
+  if (left < 0)
+    throw new PolluxError('SHAPE_MISMATCH', `at: ${indices.length - dots.length} indices for a tensor of shape [${shape.join(', ')}].`);
+  const at = dots[0] ?? indices.length;
+  return [...indices.slice(0, at), ...new Array<Index>(left).fill(':'), ...indices.slice(at + dots.length)] as AxisIndex[];
+}
 
 /** The elements that `x.at(...)` names: read them, or build a tensor in which they are replaced. `x` itself never changes. */
 export class Selection {
   readonly #x: Value;
-  readonly #indices: readonly Index[];
+  readonly #indices: readonly AxisIndex[];
   readonly #mask: Value | undefined;
 
   constructor(x: Value, indices: readonly Index[]) {
     this.#x = x;
-    this.#indices = indices;
+    this.#indices = spread(indices, x.shape);
     const first = indices[0];
     if (first instanceof TensorBase && first.dtype === 'bool') {
       if (indices.length > 1 || !sameShape(first.shape, x.shape)) {
@@ -46,9 +62,6 @@ export class Selection {
       }
       this.#mask = first.value;
     }
-    if (indices.length > x.shape.length) {
-      throw new PolluxError('SHAPE_MISMATCH', `at: ${indices.length} indices for a tensor of shape [${x.shape.join(', ')}].`);
-    }
   }
 
   /** The selected elements. The size of a masked selection depends on data: use `await masked(x, mask)` for it. */
@@ -56,7 +69,7 @@ export class Selection {
     return wrap(this.#read(this.#x));
   }
 
-  /** A tensor like the original with the selected elements replaced. Indices in tensors must not repeat. */
+  /** A tensor like the original with the selected elements replaced. Where indices in tensors repeat, the last stays. */
   set(value: number | Tensor): Tensor {
     const x = this.#x;
     const v = operand(value, x.dtype, 'at(...).set');
@@ -65,11 +78,7 @@ export class Selection {
     if (box) return wrap(this.#write(box, v));
     const { places, update } = this.#scattered(v);
     const flat = ops.reshape(x, [sizeOf(x.shape)]);
-    const one = ops.constant(1, update.shape, 'int32');
-    const hits = ops.scatterAdd(ops.constant(0, flat.shape, 'int32'), places, one, 0);
-    const zero = ops.constant(0, [], x.dtype);
-    const kept = ops.where(ops.greater(hits, ops.constant(0, [], 'int32')), zero, flat);
-    return wrap(ops.reshape(ops.scatterAdd(kept, places, update, 0), x.shape));
+    return wrap(ops.reshape(ops.scatter(flat, places, update, 0), x.shape));
   }
 
   /** A tensor like the original with `value` added to the selected elements; repeated indices add up. */
@@ -91,7 +100,7 @@ export class Selection {
       );
     }
     const { box, dropped, gathers } = this.#split();
-    let y = ops.slice(x, box.start, box.stop, box.step);
+    let y = ops.flip(ops.slice(x, box.start, box.stop, box.step), box.turned);
     // Gather from the last axis to the first, so that earlier axes keep their numbers.
     for (const [axis, indices] of [...gathers].reverse()) y = ops.gather(y, indices, axis);
     if (!dropped.length) return y;
@@ -107,11 +116,11 @@ export class Selection {
   /** What each axis asks for. Several index tensors select the cross product of their axes. */
   #split(): { box: Box; dropped: number[]; gathers: [number, Value][] } {
     const { shape } = this.#x;
-    const box: Box = { start: [], stop: [], step: [] };
+    const box: Box = { start: [], stop: [], step: [], turned: [] };
     const dropped: number[] = [];
     const gathers: [number, Value][] = [];
     shape.forEach((size, axis) => {
-      const index = this.#indices[axis] ?? ':';
+      const index = this.#indices[axis]!;
       let [start, stop, step] = [0, size, 1];
       if (typeof index === 'number') {
         start = index < 0 ? index + size : index;
@@ -124,9 +133,9 @@ export class Selection {
           throw new PolluxError('DTYPE_MISMATCH', `at: an index tensor must be int32 or int64, got ${index.dtype}. Cast it.`);
         gathers.push([axis, index.value]);
       } else if (index !== ':') {
-        const bound = (x: number): number => Math.min(size, Math.max(0, x < 0 ? x + size : x));
-        [start, stop, step] = [bound(index.start), bound(index.stop), index.step];
-        stop = Math.max(start, stop);
+        const stretch = ops.stretchOf(size, index.start, index.stop, index.step);
+        ({ start, stop, step } = stretch);
+        if (stretch.turned) box.turned.push(axis);
       }
       box.start.push(start);
       box.stop.push(stop);
@@ -138,7 +147,7 @@ export class Selection {
   /** The box, if the selection is one without gaps: then an update is one copy. */
   #unitBox(): Box | undefined {
     const { box, gathers } = this.#split();
-    return gathers.length || box.step.some((step) => step !== 1) ? undefined : box;
+    return gathers.length || box.turned.length || box.step.some((step) => step !== 1) ? undefined : box;
   }
 
   #write(box: Box, update: Value): Value {

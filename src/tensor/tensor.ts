@@ -2,9 +2,9 @@ import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import { Device, DeviceBuffer } from '../runtime/index.js';
 import { defaultDevice } from './evaluate.js';
-import { Indexing } from './indexing.js';
 import type { Shape } from './shapes.js';
 import { Storage } from './storage.js';
+import { Structural } from './structural.js';
 import { announce } from './wrap.js';
 
 /** What `share()` posts to another thread. */
@@ -22,7 +22,7 @@ export interface SharedTensor {
  * A Tensor is not thenable: `await x.data()`, `await x.toArray()`, `await evaluate(x, y)`. Graph tensors hold no memory;
  * evaluated ones free theirs on `dispose()`, at the end of `using` or `tidy()`, or when collected.
  */
-export class Tensor<out S extends Shape = any, out D extends DType = any> extends Indexing {
+export class Tensor<out S extends Shape = any, out D extends DType = any> extends Structural {
   declare readonly shape: S;
   declare readonly dtype: D;
 
