@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'FILE_CORRUPT'
   | 'CHECKPOINT_CORRUPT'
   | 'IO_FAILED'
+  | 'WORKER_FAILED'
   | 'INTERNAL';
 
 /** Every error that Pollux raises on its own account; argument mistakes of the plain kind are TypeError and RangeError. */

@@ -5,7 +5,10 @@ import { allocate, elementCount } from './host.js';
 import type { HostArray } from './host.js';
 import { below, PhiloxStream } from './philox.js';
 
-/** Shape and dtype of one sample of a field; `shape` is [] for a class number. */
+/** A size that differs from batch to batch, in the shape of a field: the length of sequences. */
+export const openSize = -1;
+
+/** Shape and dtype of one sample of a field; `shape` is [] for a class number. Its first size may be `openSize`. */
 export interface Field<S extends readonly number[] = readonly number[], D extends DType = DType> {
   readonly shape: S;
   readonly dtype: D;
@@ -27,6 +30,15 @@ export interface GetOptions<S extends Schema = Schema> {
   out?: Batch<S>;
   seed?: number;
   epoch?: number;
+  /** What open sizes are in this batch. */
+  length?: number;
+}
+
+/** The schema of a batch whose open sizes are `length`. */
+export function resolveSchema<S extends Schema>(schema: S, length: number | undefined): S {
+  if (length === undefined) return schema;
+  const close = ({ shape, dtype }: Field): Field => ({ shape: shape.map((size) => (size === openSize ? length : size)), dtype });
+  return Object.fromEntries(Object.entries(schema).map(([name, field]) => [name, close(field)])) as Schema as S;
 }
 
 /** What the function of `map` is told about the batch that it turns into another. */
@@ -64,6 +76,9 @@ export abstract class Dataset<S extends Schema = Schema> {
    * @throws PolluxError INDEX_OUT_OF_RANGE for an index outside [0, length).
    */
   abstract get(indices: Indices, options?: GetOptions<S>): Batch<S> | Promise<Batch<S>>;
+
+  /** Length of a sample, where the schema has open sizes. */
+  lengthOf?: (index: number) => number;
 
   /** The samples at `indices`, in that order, without copying. */
   subset(indices: Indices): Dataset<S> {
@@ -122,6 +137,7 @@ class Subset<S extends Schema> extends Dataset<S> {
     this.length = order.length;
     this.#parent = parent;
     this.#order = order;
+    if (parent.lengthOf) this.lengthOf = (index) => parent.lengthOf!(order[index]!);
   }
 
   override get(indices: Indices, options?: GetOptions<S>): Batch<S> | Promise<Batch<S>> {
@@ -149,10 +165,21 @@ class Concatenation<S extends Schema> extends Dataset<S> {
     }
     this.length = parts.reduce((sum, part) => sum + part.length, 0);
     this.#parts = parts;
+    if (parts.every((part) => part.lengthOf)) this.lengthOf = (index) => this.#lengthOf(index);
+  }
+
+  #lengthOf(index: number): number {
+    let place = index;
+    for (const part of this.#parts) {
+      if (place < part.length) return part.lengthOf!(place);
+      place -= part.length;
+    }
+    return 0;
   }
 
   override async get(indices: Indices, options: GetOptions<S> = {}): Promise<Batch<S>> {
-    const out = options.out ?? allocateBatch(this.schema, indices.length);
+    const length = options.length ?? (this.lengthOf && Math.max(0, ...Array.from(indices, this.lengthOf)));
+    const out = options.out ?? allocateBatch(resolveSchema(this.schema, length), indices.length);
     const asked = Array.from(indices, (index) => this.checkIndex(index));
     let first = 0;
     for (const part of this.#parts) {
@@ -163,7 +190,7 @@ class Concatenation<S extends Schema> extends Dataset<S> {
         places.push(place);
         wanted.push(index - first);
       }
-      if (wanted.length > 0) scatter(await part.get(wanted, { ...options, out: undefined }), places, out);
+      if (wanted.length > 0) scatter(await part.get(wanted, { ...options, length, out: undefined }), places, out);
       first += part.length;
     }
     return out;
@@ -192,12 +219,13 @@ class Mapped<S extends Schema, R extends Schema> extends Dataset<R> {
     this.length = parent.length;
     this.#parent = parent;
     this.#fn = fn;
+    if (parent.lengthOf) this.lengthOf = parent.lengthOf;
   }
 
   override async get(indices: Indices, options: GetOptions<R> = {}): Promise<Batch<R>> {
-    const { seed = 0, epoch = 0 } = options;
-    const out = options.out ?? allocateBatch(this.schema, indices.length);
-    await this.#fn(await this.#parent.get(indices, { seed, epoch }), out, { indices, seed, epoch });
+    const { seed = 0, epoch = 0, length = this.lengthOf && Math.max(0, ...Array.from(indices, this.lengthOf)) } = options;
+    const out = options.out ?? allocateBatch(resolveSchema(this.schema, length), indices.length);
+    await this.#fn(await this.#parent.get(indices, { seed, epoch, length }), out, { indices, seed, epoch });
     return out;
   }
 }

@@ -1,16 +1,22 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 import { AbortError, PolluxError, checkOptions } from '../errors.js';
 import { checkWhole } from './checks.js';
-import { allocateBatch, Dataset, shuffle } from './dataset.js';
+import { groupByLength, type LengthOptions, type LengthRule, lengthRule } from './buckets.js';
+import { allocateBatch, Dataset, resolveSchema, shuffle } from './dataset.js';
 import type { Batch, Schema } from './dataset.js';
 import { elementCount, view } from './host.js';
 import { PhiloxStream } from './philox.js';
+import type { Sampler } from './samplers.js';
 
 export interface LoaderOptions {
   /** Samples in a batch. Default 32. */
   batchSize?: number;
   /** A new order each epoch, drawn from (seed, epoch). Default false. */
   shuffle?: boolean;
+  /** Which samples an epoch has, and in which order: weighted, balanced, or your own. Instead of `shuffle`. */
+  sampler?: Sampler;
+  /** How samples of varying length are brought together and padded. */
+  lengths?: LengthOptions;
   /** Of the order and of random transforms. Default 0. */
   seed?: number;
   /** Leave out a last batch that is smaller than the others. Default false. */
@@ -29,7 +35,7 @@ export interface LoaderState {
   position: number;
 }
 
-const optionNames = ['batchSize', 'shuffle', 'seed', 'dropLast', 'prefetch', 'signal'];
+const optionNames = ['batchSize', 'shuffle', 'sampler', 'lengths', 'seed', 'dropLast', 'prefetch', 'signal'];
 const shuffleStream = 0x73687566;
 
 /**
@@ -48,6 +54,10 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
   readonly #dropLast: boolean;
   readonly #prefetch: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #sampler: Sampler | undefined;
+  readonly #lengths: LengthRule;
+  /** Samples in an epoch. */
+  readonly #samples: number;
   #state: LoaderState;
   #begun = false;
   #pass: Pass<S> | undefined;
@@ -64,18 +74,24 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     this.#shuffle = options.shuffle ?? false;
     this.#dropLast = options.dropLast ?? false;
     this.#signal = options.signal;
+    this.#sampler = options.sampler;
+    this.#samples = options.sampler?.length ?? dataset.length;
+    this.#lengths = lengthRule(options.lengths);
+    if (options.sampler && options.shuffle)
+      throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: a sampler sets the order itself; leave out shuffle.');
+    if (this.#samples === 0) throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: the sampler gives no samples.');
     this.#state = { seed: checkWhole('DataLoader', 'seed', options.seed ?? 0, 0), epoch: 0, position: 0 };
     if (this.length === 0) {
       throw new PolluxError(
         'INVALID_ARGUMENT',
-        `DataLoader: ${dataset.length} samples make no full batch of ${this.batchSize}, and dropLast leaves out the rest.`,
+        `DataLoader: ${this.#samples} samples make no full batch of ${this.batchSize}, and dropLast leaves out the rest.`,
       );
     }
   }
 
   /** Batches in a whole epoch. */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize;
+    const batches = this.#samples / this.batchSize;
     return this.#dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
 
@@ -93,8 +109,8 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     const seed = checkWhole('DataLoader.restore', 'seed', state.seed, 0);
     const epoch = checkWhole('DataLoader.restore', 'epoch', state.epoch, 0);
     const position = checkWhole('DataLoader.restore', 'position', state.position, 0);
-    if (position > this.dataset.length) {
-      throw new RangeError(`DataLoader.restore: position ${position} lies beyond the ${this.dataset.length} samples of this dataset.`);
+    if (position > this.#samples) {
+      throw new RangeError(`DataLoader.restore: position ${position} lies beyond the ${this.#samples} samples of this dataset.`);
     }
     this.#pass?.end();
     this.#state = { seed, epoch, position };
@@ -107,7 +123,10 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     this.#begun = true;
     const pass = new Pass(this.dataset, {
       ...this.#state,
-      end: this.#dropLast ? this.length * this.batchSize : this.dataset.length,
+      end: this.#dropLast ? this.length * this.batchSize : this.#samples,
+      samples: this.#samples,
+      sampler: this.#sampler,
+      lengths: this.#lengths,
       batchSize: this.batchSize,
       shuffle: this.#shuffle,
       prefetch: this.#prefetch,
@@ -123,7 +142,7 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
         const number = given++;
         const batch = await pass.batch(number);
         if (!batch) return { done: true, value: undefined };
-        if (this.#pass === pass) this.#state.position = Math.min(position + (number + 1) * this.batchSize, this.dataset.length);
+        if (this.#pass === pass) this.#state.position = Math.min(position + (number + 1) * this.batchSize, this.#samples);
         return { done: false, value: batch };
       },
       return: async () => {
@@ -136,6 +155,9 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
 
 interface PassOptions extends LoaderState {
   end: number;
+  samples: number;
+  sampler: Sampler | undefined;
+  lengths: LengthRule;
   batchSize: number;
   shuffle: boolean;
   prefetch: number;
@@ -259,32 +281,69 @@ class Pass<S extends Schema> {
     const order = (this.#order ??= await this.#makeOrder());
     const first = position + number * batchSize;
     const size = Math.min(batchSize, end - first);
-    const slot = (this.#slots[number % this.#slotCount] ??= allocateBatch(this.#dataset.schema, batchSize));
+    const length = this.#lengthOf(order.subarray(first, first + size));
+    const schema = resolveSchema(this.#dataset.schema, length);
+    const slot = this.#slot(number % this.#slotCount, schema);
     let slice = Math.min(size, this.#sliceSize);
     for (let done = 0; done < size; done += slice) {
       slice = Math.min(size - done, this.#sliceSize);
       const began = performance.now();
-      const out = sliceOf(this.#dataset.schema, slot, done, done + slice);
-      const read = this.#dataset.get(order.subarray(first + done, first + done + slice), { out, seed, epoch });
+      const out = sliceOf(schema, slot, done, done + slice);
+      const read = this.#dataset.get(order.subarray(first + done, first + done + slice), {
+        out,
+        seed,
+        epoch,
+        ...(length !== undefined && { length }),
+      });
       if (read instanceof Promise) await read;
       const spent = performance.now() - began;
       if (spent > 1) this.#sliceSize = Math.max(1, this.#sliceSize >> 1);
       else if (spent < 0.25) this.#sliceSize = Math.min(2 ** 20, this.#sliceSize * 2);
       if (this.#breath.due) await this.#breath.take();
     }
-    return size === batchSize ? slot : sliceOf(this.#dataset.schema, slot, 0, size);
+    return size === batchSize ? slot : sliceOf(schema, slot, 0, size);
+  }
+
+  /** What open sizes are in the batch of these samples. */
+  #lengthOf(indices: Uint32Array): number | undefined {
+    const { lengthOf } = this.#dataset;
+    return lengthOf && this.#options.lengths.pad(indices.reduce((most, index) => Math.max(most, lengthOf(index)), 0));
+  }
+
+  /** The arrays of a slot, as they are unless the batch has another length. */
+  #slot(place: number, schema: S): Batch<S> {
+    const slot = this.#slots[place];
+    const fits = slot && Object.entries(schema).every(([name, { shape }]) => shape.every((size, i) => slot[name]!.shape[i + 1] === size));
+    return fits ? slot : (this.#slots[place] = allocateBatch(schema, this.#options.batchSize));
   }
 
   async #makeOrder(): Promise<Uint32Array> {
-    const length = this.#dataset.length;
-    if (length > 0xffffffff) throw new RangeError(`DataLoader: ${length} samples; at most 4294967295 are ordered.`);
-    const order = new Uint32Array(length);
-    for (let i = 0; i < length; i++) order[i] = i;
-    if (!this.#options.shuffle) return order;
-    for (const _ of shuffle(order, new PhiloxStream(this.#options.seed, shuffleStream), this.#options.epoch)) {
+    const { samples, sampler, shuffle: mix, seed, epoch, batchSize, lengths } = this.#options;
+    if (samples > 0xffffffff) throw new RangeError(`DataLoader: ${samples} samples; at most 4294967295 are ordered.`);
+    let order: Uint32Array;
+    if (sampler) {
+      const given = sampler.order(seed, epoch);
+      order = given instanceof Uint32Array ? given : await this.#drain(given);
+      if (order.length !== samples)
+        throw new PolluxError('INVALID_ARGUMENT', `DataLoader: the sampler gave ${order.length} samples, its length is ${samples}.`);
+    } else {
+      order = new Uint32Array(samples);
+      for (let i = 0; i < samples; i++) order[i] = i;
+      if (mix) await this.#drain(shuffle(order, new PhiloxStream(seed, shuffleStream), epoch));
+    }
+    const { lengthOf } = this.#dataset;
+    const grouping = { batchSize, window: lengths.window, mix: mix || sampler !== undefined, seed, epoch };
+    if (lengthOf && lengths.group) await this.#drain(groupByLength(order, lengthOf, grouping));
+    return order;
+  }
+
+  /** Runs slices of work to their end, and lets others run in between. */
+  async #drain<R>(slices: Generator<void, R>): Promise<R> {
+    for (;;) {
+      const { done, value } = slices.next();
+      if (done) return value;
       if (this.#breath.due) await this.#breath.take();
     }
-    return order;
   }
 }
 
