@@ -34,6 +34,7 @@ import { scatterRecords } from './scatter.js';
 import { searchRecords } from './search.js';
 import { softmaxRecords } from './softmax.js';
 import { sortRecords } from './sort.js';
+import { specialRecords } from './special.js';
 import { unaryRecords } from './unary.js';
 import { unfoldRecords } from './unfold.js';
 import { whereRecords } from './where.js';
@@ -41,6 +42,7 @@ import { whereRecords } from './where.js';
 const named = {
   ...leafRecords,
   ...unaryRecords,
+  ...specialRecords,
   ...arithmeticRecords,
   ...binaryRecords,
   ...comparisonRecords,
@@ -96,6 +98,8 @@ export * from './cast.js';
 export * from './checkpoint.js';
 export * from './comparison.js';
 export * from './conv.js';
+export * from './conv1d.js';
+export * from './convTranspose.js';
 export * from './crossEntropy.js';
 export * from './customGradient.js';
 export { defineOp, defineRecord } from './define.js';
@@ -118,6 +122,7 @@ export * from './matmul.js';
 export * from './movement.js';
 export * from './optimizer.js';
 export * from './pool.js';
+export * from './poolAdaptive.js';
 export * from './random.js';
 export * from './recurrent.js';
 export * from './reduce.js';
@@ -130,6 +135,7 @@ export * from './search.js';
 export * from './softmax.js';
 export * from './sort.js';
 export * from './structural.js';
+export * from './special.js';
 export * from './unary.js';
 export * from './unique.js';
 export * from './unfold.js';

@@ -3,9 +3,13 @@ import { apply } from '../graph/node.js';
 import type { Value } from '../graph/node.js';
 import { sameShape, sizeOf } from '../graph/op.js';
 import type { Type } from '../graph/op.js';
+import { mul } from './arithmetic.js';
+import { equal } from './comparison.js';
 import { applyOne, defineRecord } from './define.js';
+import { constant, iota } from './leaf.js';
 import { fail, float, requireDtype, requireRank, showShape } from './support.js';
 import { relu, unaryRecords } from './unary.js';
+import { where } from './where.js';
 import { IMAGE, outputSize, paddingOf, pairOf } from './window.js';
 import type { Padding, Pair } from './window.js';
 
@@ -123,19 +127,40 @@ export const avgPool2dGrad = (dy: Value, attributes: AverageGradAttributes): Val
 export interface PoolOptions {
   readonly stride?: Pair;
   readonly padding?: Padding;
+  /** Whether the last window may reach beyond the padding, so that no pixel is left out (PyTorch's rule). Default false. */
+  readonly ceilMode?: boolean;
 }
 
-function poolAttributes(op: string, x: Value, window: Pair, options: PoolOptions): PoolAttributes {
+/** How far the last window reaches beyond the padding in ceil mode. It begins within the image or the padding before it. */
+function overhang(size: number, window: number, stride: number, before: number, after: number): number {
+  const padded = size + before + after;
+  let count = Math.ceil((padded - window) / stride) + 1;
+  if ((count - 1) * stride >= size + before) count--;
+  return Math.max(0, (count - 1) * stride + window - padded);
+}
+
+/** Window, stride and padding of a pooling; in ceil mode the padding includes what the last windows hang over. */
+export function poolWindow(op: string, x: Type, window: Pair, options: PoolOptions): PoolAttributes & { hangs: readonly number[] } {
   requireRank(op, x, 4, 'x', IMAGE);
+  const [height, width] = x.shape.slice(1, 3) as [number, number];
   const size = pairOf(op, 'the window', window, 1);
   const stride = pairOf(op, 'stride', options.stride ?? size, 1);
-  return { window: size, stride, padding: paddingOf(op, options.padding ?? 'valid', [x.shape[1]!, x.shape[2]!], size, stride) };
+  const [top, bottom, left, right] = paddingOf(op, options.padding ?? 'valid', [height, width], size, stride) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const hangs = options.ceilMode
+    ? [overhang(height, size[0], stride[0], top, bottom), overhang(width, size[1], stride[1], left, right)]
+    : [0, 0];
+  return { window: size, stride, padding: [top, bottom + hangs[0]!, left, right + hangs[1]!], hangs };
 }
 
 /** The greatest element of each window of images [N, H, W, C]; NaN wins, and padding never does. */
 export function maxPool2d(x: Value, window: Pair, options: PoolOptions = {}): Value {
-  checkOptions('maxPool2d', options, ['stride', 'padding']);
-  const attributes = poolAttributes('maxPool2d', x, window, options);
+  checkOptions('maxPool2d', options, ['stride', 'padding', 'ceilMode']);
+  const attributes = poolOf(poolWindow('maxPool2d', x, window, options));
   // relu never falls, so it commutes with the maximum, gradients included: after pooling it has a fraction of the work. The one
   // before is dropped, unless something else reads it.
   const rectified = x.node.op === unaryRecords.relu;
@@ -148,7 +173,16 @@ export function maxPool2d(x: Value, window: Pair, options: PoolOptions = {}): Va
  * zeros, or the mean is over the elements of the image alone.
  */
 export function avgPool2d(x: Value, window: Pair, options: PoolOptions & { readonly countPadding?: boolean } = {}): Value {
-  checkOptions('avgPool2d', options, ['stride', 'padding', 'countPadding']);
+  checkOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countPadding']);
   const { countPadding = true } = options;
-  return average(x, { ...poolAttributes('avgPool2d', x, window, options), countPadding });
+  const { hangs, ...attributes } = poolWindow('avgPool2d', x, window, options);
+  const y = average(x, { ...attributes, countPadding });
+  if (!countPadding) return y;
+  // What hangs over counts neither as image nor as padding: the last windows are divided by less.
+  return hangs.reduce((scaled, hang, i) => {
+    if (hang === 0) return scaled;
+    const size = attributes.window[i]!;
+    const place = iota([y.shape[1 + i]!, ...new Array<number>(2 - i).fill(1)]);
+    return mul(scaled, where(equal(place, y.shape[1 + i]! - 1), size / (size - hang), constant(1)));
+  }, y);
 }
