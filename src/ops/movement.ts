@@ -191,12 +191,36 @@ export function flip(x: Value, axes?: number | readonly number[]): Value {
   return found.length === 0 ? x : applyOne(movementRecords.flip, [x], { axes: found });
 }
 
-/** Adds `low[i]` elements before and `high[i]` after axis i, all of them `value`. */
-export function pad(x: Value, low: readonly number[], high: readonly number[], value = 0): Value {
+/** What stands around a padded value: 'reflect' mirrors at the last element, 'replicate' repeats it, 'circular' goes on at the other end. */
+export type PadMode = 'reflect' | 'replicate' | 'circular';
+
+/** `count` elements of an axis to stand before its first or after its last one. */
+function border(x: Value, axis: number, count: number, after: boolean, mode: PadMode): Value[] {
+  const size = x.shape[axis]!;
+  const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : size > 0 ? Infinity : 0;
+  if (!Number.isInteger(count) || count < 0 || count > most) {
+    fail('SHAPE_MISMATCH', 'pad', `mode '${mode}' adds 0 to ${most} elements to axis ${axis} of shape ${showShape(x.shape)}, not ${count}`);
+  }
+  if (count === 0) return [];
+  const part = (start: number, stop: number): Value => sliceAxis(x, axis, start, stop);
+  if (mode === 'circular') return [after ? part(0, count) : part(size - count, size)];
+  if (mode === 'reflect') return [flip(after ? part(size - 1 - count, size - 1) : part(1, count + 1), axis)];
+  return [broadcast(after ? part(size - 1, size) : part(0, 1), x.shape.with(axis, count))];
+}
+
+/** Adds `low[i]` elements before and `high[i]` after axis i: a number, or what the elements at the border say. */
+export function pad(x: Value, low: readonly number[], high: readonly number[], value: number | PadMode = 0): Value {
   if (low.length !== x.shape.length || high.length !== x.shape.length) {
     throw new RangeError(`pad: shape ${showShape(x.shape)} needs ${x.shape.length} counts a side, not ${low.length} and ${high.length}`);
   }
-  return [...low, ...high].every((count) => count === 0) ? x : applyOne(movementRecords.pad, [x], { low, high, value });
+  if ([...low, ...high].every((count) => count === 0)) return x;
+  if (typeof value === 'number') return applyOne(movementRecords.pad, [x], { low, high, value });
+  if (!['reflect', 'replicate', 'circular'].includes(value))
+    throw new RangeError(`pad: the value must be a number, 'reflect', 'replicate' or 'circular', not ${String(value)}`);
+  return low.reduce(
+    (y: Value, before, axis) => concat([...border(y, axis, before, false, value), y, ...border(y, axis, high[axis]!, true, value)], axis),
+    x,
+  );
 }
 
 /** Joins values along an axis; their other sizes agree. */

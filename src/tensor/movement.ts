@@ -65,8 +65,12 @@ export abstract class Movement extends Reductions {
   tile<D extends DType>(this: Tensor<any, D>, counts: readonly number[]): Tensor<any, D> {
     return wrap(ops.tile(this.value, counts));
   }
-  /** Adds [before, after] elements of `value` along each axis. */
-  pad<D extends DType>(this: Tensor<any, D>, widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor<any, D> {
+  /** Adds [before, after] elements along each axis: `value`, or what the border says ('reflect', 'replicate', 'circular'). */
+  pad<D extends DType>(
+    this: Tensor<any, D>,
+    widths: readonly (readonly [before: number, after: number])[],
+    value: number | ops.PadMode = 0,
+  ): Tensor<any, D> {
     return wrap(
       ops.pad(
         this.value,
