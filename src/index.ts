@@ -72,5 +72,18 @@ export {
   zeros,
   zerosLike,
 } from './tensor/index.js';
-export { type FitOptions, FitRun, type History, type Metric, type TrainEvent, Trainer, type TrainerOptions } from './train/index.js';
+export {
+  type Callback,
+  callbacks,
+  crossValidate,
+  type FitOptions,
+  FitRun,
+  type History,
+  type Metric,
+  type RunContext,
+  type StepResult,
+  type TrainEvent,
+  Trainer,
+  type TrainerOptions,
+} from './train/index.js';
 export { version } from './version.js';

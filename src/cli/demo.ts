@@ -9,9 +9,8 @@ import type { Module } from '../nn/index.js';
 import * as optim from '../optim/index.js';
 import { seed } from '../tensor/index.js';
 import { type Samples, Trainer } from '../train/index.js';
-import { plotTraining } from './plot.js';
+import { drawSheet, plotTraining } from '../plot/index.js';
 import type { Output } from './program.js';
-import { drawSheet } from './sheet.js';
 
 export interface DemoOptions {
   model: 'demo' | 'article';
@@ -77,7 +76,7 @@ export async function runDemo(options: DemoOptions, { out }: Output): Promise<De
   let images = 0;
   for await (const event of run) {
     if (event.type === 'step') {
-      const at = event.step / event.stepsPerEpoch;
+      const at = event.step / event.stepsPerEpoch!;
       training.loss.push({ at, value: event.loss });
       training.accuracy.push({ at, value: event.figures['accuracy']! });
     } else if (event.type === 'epoch') {

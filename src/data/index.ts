@@ -8,6 +8,7 @@ export type { Batch, Field, GetOptions, Indices, MapFunction, SampleContext, Sch
 export * as datasets from './datasets.js';
 export type { ClassField, IdxOptions, ImageClasses, Normalization } from './datasets.js';
 export type { ArrayOf, HostArray, TypedArray } from './host.js';
+export { type Fold, type FoldOptions, kFold, stratifiedKFold } from './folds.js';
 export { parseIdx, readIdx } from './idx.js';
 export type { IdxData } from './idx.js';
 export { DataLoader } from './loader.js';

@@ -33,6 +33,17 @@ export interface RunCallOptions {
   signal?: AbortSignal;
 }
 
+/** One part of a plan: a kernel call and the time that it took. */
+export interface StepMeasurement {
+  readonly kernel: string;
+  /** Path of the module that it belongs to, '' outside modules. */
+  readonly scope: string;
+  readonly nanoseconds: number;
+  /** Read and written. */
+  readonly bytes: number;
+  readonly flops: number;
+}
+
 /** A function that runs as one plan: one asynchronous native call a step. */
 export interface Compiled<A extends readonly unknown[], R> {
   (...args: { [K in keyof A]: ArgumentOf<A[K]> }): Promise<R>;
@@ -40,6 +51,8 @@ export interface Compiled<A extends readonly unknown[], R> {
   run(args: { [K in keyof A]: ArgumentOf<A[K]> }, options?: RunCallOptions): Promise<R>;
   /** Runs one step and measures each part; returns a table. The step counts: state is overwritten. */
   profile(...args: { [K in keyof A]: ArgumentOf<A[K]> }): Promise<string>;
+  /** `run` with the time of each part as data. */
+  measure(args: { [K in keyof A]: ArgumentOf<A[K]> }, options?: RunCallOptions): Promise<{ value: R; parts: StepMeasurement[] }>;
   /** The plan of the latest call as a table: steps, fusions, bytes, FLOPs, frozen numbers, arena. Empty before the first. */
   explain(): string;
   /** Number of plans made so far. */
@@ -288,6 +301,12 @@ class CompiledFunction {
   }
 }
 
+const partsOf = ({ compiled }: ReadyPlan, nanoseconds: Float64Array): StepMeasurement[] =>
+  compiled.steps.map(({ kernel, sources }, i) => {
+    const { bytes, flops } = compiled.description.steps[i]!;
+    return { kernel, scope: sources.find((node) => node.scope)?.scope ?? '', nanoseconds: nanoseconds[i] ?? 0, bytes, flops };
+  });
+
 /**
  * Compiles a function of tensors into plans. It is traced once for each combination of argument shapes, modes and structure;
  * forward, backward and update inside it become one native call, off the main thread. Parameters and buffers of the modules
@@ -317,6 +336,12 @@ export function compile(first: CompileOptions | ((...args: never[]) => unknown),
       value: async (...args: unknown[]) => {
         const { nanoseconds } = await compiled.run(args, { profile: true });
         return compiled.explain(nanoseconds);
+      },
+    },
+    measure: {
+      value: async (args: unknown[], options?: RunCallOptions) => {
+        const { value, nanoseconds, entry } = await compiled.run(args, { ...options, profile: true });
+        return { value, parts: partsOf(entry.ready!, nanoseconds!) };
       },
     },
     explain: { value: () => compiled.explain() },

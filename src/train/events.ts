@@ -1,3 +1,5 @@
+import type { ProfileReport } from './profile.js';
+
 /** Figures by name: `loss`, and each metric. */
 export type Figures = { loss: number } & { [metric: string]: number };
 
@@ -8,7 +10,8 @@ export interface StepEvent {
   epoch: number;
   /** Steps of this run's whole training so far. */
   step: number;
-  stepsPerEpoch: number;
+  /** Undefined where the data do not tell how many batches they have. */
+  stepsPerEpoch: number | undefined;
   loss: number;
   /** Means over this epoch so far. */
   figures: Figures;
@@ -20,9 +23,13 @@ export interface StepEvent {
 export interface EpochEvent {
   type: 'epoch';
   epoch: number;
+  /** Steps of this run's whole training so far. */
+  step: number;
   /** Means over the epoch, measured while it ran. */
   figures: Figures;
   validation: Figures | undefined;
+  /** Of the last step. */
+  learningRate: number;
   /** Of training alone, without validation. */
   seconds: number;
   samplesPerSecond: number;
@@ -33,6 +40,8 @@ export interface CheckpointEvent {
   type: 'checkpoint';
   step: number;
   path: string;
+  /** True of the copy that is kept because it is the best so far. */
+  best: boolean;
 }
 
 /** Training went on from a checkpoint. `skipped` names broken ones that were passed over. */
@@ -43,10 +52,20 @@ export interface ResumeEvent {
   skipped: readonly { path: string; reason: string }[];
 }
 
-export type TrainEvent = StepEvent | EpochEvent | CheckpointEvent | ResumeEvent;
+/** The steps that were to be profiled have run. */
+export interface ProfileEvent {
+  type: 'profile';
+  report: ProfileReport;
+}
+
+export type TrainEvent = StepEvent | EpochEvent | CheckpointEvent | ResumeEvent | ProfileEvent;
 
 /** What a run of training leaves. */
 export interface History {
   epochs: Omit<EpochEvent, 'type'>[];
   steps: number;
+  /** Why a callback ended the run before its last epoch. */
+  stopped?: string;
+  /** Of the steps named by `profile`. */
+  profile?: ProfileReport;
 }

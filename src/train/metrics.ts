@@ -1,5 +1,6 @@
 import { nearest, PolluxError } from '../errors.js';
 import { show } from '../graph/op.js';
+import { type Collected, collect, type CollectedName, collectedNames } from '../metrics/index.js';
 import type { Tensor } from '../tensor/index.js';
 
 /** A figure that is measured inside the step: a sum over the samples of a batch, later divided by their number. */
@@ -9,32 +10,75 @@ export interface Metric {
   sum(output: Tensor, target: Tensor): Tensor;
 }
 
+/** A mean over all elements, times the samples of the batch, so that it adds up to a mean over all. */
+const perElement = (values: Tensor): Tensor => {
+  const samples = values.shape[0] ?? 1;
+  return values.shape.length < 2 ? values.sum() : values.sum().mul(samples / values.size);
+};
+
+function requireClasses(name: string, output: Tensor, target: Tensor): void {
+  if (output.shape.length === target.shape.length + 1) return;
+  throw new PolluxError('SHAPE_MISMATCH', `${name}: outputs ${show(output)} need class indices one rank lower, got ${show(target)}.`);
+}
+
+/** Outputs in the shape of the targets: [N, 1] against [N]. */
+export function aligned(name: string, output: Tensor, target: Tensor): Tensor {
+  if (output.size === target.size) return output.reshape(target.shape);
+  throw new PolluxError('SHAPE_MISMATCH', `${name}: outputs ${show(output)} do not fit targets ${show(target)}.`);
+}
+
+/** Predicted classes: the highest score, or, of one score a sample, whether it is above 0 (a logit). */
+export function classesOf(output: Tensor, target: Tensor): Tensor {
+  if (output.shape.length === target.shape.length + 1 && output.shape.at(-1) !== 1) return output.argmax(-1);
+  return aligned('accuracy', output, target).greater(0).cast('int32');
+}
+
+function topK(k: number): Metric {
+  const name = `top${k}Accuracy`;
+  return {
+    name,
+    sum(output, target) {
+      requireClasses(name, output, target);
+      const truth = target.cast('int32').reshape([...target.shape, 1]);
+      const own = output.takeAlong(truth as Tensor<readonly number[], 'int32'>, output.shape.length - 1);
+      const above = output.greater(own).cast('float32').sum([-1]);
+      return perElement(above.less(k).cast('float32'));
+    },
+  };
+}
+
 const known: Record<string, Metric> = {
   accuracy: {
     name: 'accuracy',
     sum(output, target) {
-      if (output.shape.length !== target.shape.length + 1) {
-        throw new PolluxError(
-          'SHAPE_MISMATCH',
-          `accuracy: outputs ${show(output)} need class indices one rank lower, got ${show(target)}.`,
-        );
-      }
-      return output.argmax(-1).equal(target.cast('int32')).cast('float32').sum();
+      if (output.size !== target.size) requireClasses('accuracy', output, target);
+      return perElement(classesOf(output, target).equal(target.cast('int32')).cast('float32'));
     },
   },
+  mse: { name: 'mse', sum: (output, target) => perElement(aligned('mse', output, target).sub(target.cast('float32')).square()) },
+  mae: { name: 'mae', sum: (output, target) => perElement(aligned('mae', output, target).sub(target.cast('float32')).abs()) },
 };
 
-/** A metric by name, or the caller's own. */
-export function metricOf(metric: string | Metric): Metric {
+/** Names of metrics: measured inside the step, or over the whole of an evaluation. */
+export type MetricName = 'accuracy' | 'mse' | 'mae' | `top${number}Accuracy` | CollectedName;
+
+/** A metric by name, or the caller's own. Those that are no means of batches are gathered by evaluations alone. */
+export function metricOf(metric: string | Metric | Collected): Metric | Collected {
   if (typeof metric !== 'string') return metric;
+  const k = Number(/^top(\d+)Accuracy$/.exec(metric)?.[1]);
+  if (k >= 1) return topK(k);
   const found = known[metric];
   if (found) return found;
-  const near = nearest(metric, Object.keys(known));
+  if (collectedNames.includes(metric as CollectedName)) return collect(metric as 'accuracy');
+  const names = [...Object.keys(known), 'top5Accuracy', ...collectedNames.filter((name) => !(name in known))];
+  const near = nearest(metric, names);
   throw new PolluxError(
     'UNKNOWN_OPTION',
-    `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : ''} Known: ${Object.keys(known).join(', ')}; or pass { name, sum }.`,
+    `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : ''} Known: ${names.join(', ')}; or pass { name, sum }.`,
   );
 }
+
+export const isCollected = (metric: Metric | Collected): metric is Collected => 'compute' in metric;
 
 /** Sums of loss and metrics over samples. */
 export class FigureSums {
@@ -64,9 +108,4 @@ export class FigureSums {
     this.#samples = state.samples;
     this.#sums = new Map(Object.entries(state.sums));
   }
-}
-
-/** Adds what a step returned to the sums of an epoch. */
-export function addResult(sums: FigureSums, samples: number, { loss, sums: found }: { loss: Tensor; sums: Record<string, Tensor> }): void {
-  sums.add(samples, loss.item(), Object.fromEntries(Object.entries(found).map(([name, sum]) => [name, sum.item()])));
 }

@@ -1,22 +1,34 @@
-import { checkOptions, PolluxError } from '../errors.js';
-import { DataLoader, type Dataset, type LoaderOptions, type Schema } from '../data/index.js';
+import { Dataset } from '../data/index.js';
+import { checkOptions } from '../errors.js';
+import type { Collected } from '../metrics/index.js';
 import { Module } from '../nn/index.js';
-import { Optimizer, OptimizerDescription } from '../optim/index.js';
-import { type Compiled, compile, evaluate, type HostData, type Precision, resolveDevice, Tensor, wrap } from '../tensor/index.js';
 import * as ops from '../ops/index.js';
-import type { CheckpointOptions } from './checkpoints.js';
-import type { History } from './events.js';
-import type { Figures } from './events.js';
+import { Optimizer, OptimizerDescription } from '../optim/index.js';
+import { evaluate, type Precision, resolveDevice, Tensor, wrap } from '../tensor/index.js';
+import { readCheckpoint } from './checkpoints.js';
+import { evaluateOn } from './evaluate.js';
+import type { Figures, History } from './events.js';
+import { type BatchData, type BatchTensors, type FieldData, takeFields, type TrainingData } from './fields.js';
 import { fitModel } from './fit.js';
-import { addResult, FigureSums, type Metric, metricOf } from './metrics.js';
+import { checkFitOptions, type FitOptions, loaderOptionsOf } from './fitOptions.js';
+import { type Metric, type MetricName, metricOf } from './metrics.js';
+import { Programs, type StepResult } from './programs.js';
+import { findLearningRate, type RateFinderOptions, type RateSweep } from './rateFinder.js';
 import { FitRun } from './run.js';
+import { Source } from './source.js';
 
-export interface TrainerOptions {
-  /** Gives a float32 scalar: `losses.crossEntropy`, or a function of your own. */
-  loss: (output: Tensor, target: Tensor) => Tensor;
+interface CommonOptions<F extends string> {
   optimizer: OptimizerDescription | Optimizer;
-  /** Measured inside the step: 'accuracy', or { name, sum }. */
-  metrics?: readonly (string | Metric)[];
+  /**
+   * By name: 'accuracy', 'top5Accuracy', 'mae', 'mse' are measured inside the step. 'f1', 'rocAuc' and the others of
+   * `metrics.collect`, with options or without, are no means of batches: evaluations gather predictions for them. Of your own:
+   * `{ name, sum }` or `{ name, takes, compute }`.
+   */
+  metrics?: readonly (MetricName | Metric | Collected)[];
+  /** Fields of a batch that go into `model.forward`, in this order. Default ['x']. */
+  inputs?: readonly F[];
+  /** Field that loss and metrics compare with. Default 'y'. */
+  target?: F;
   /** Default 'auto'. */
   device?: string;
   precision?: Precision;
@@ -24,129 +36,99 @@ export interface TrainerOptions {
   debug?: boolean;
 }
 
-export interface FitOptions extends Pick<LoaderOptions, 'batchSize' | 'shuffle' | 'dropLast' | 'seed' | 'prefetch'> {
-  epochs: number;
-  /** Evaluated after each epoch. */
-  validation?: Dataset;
-  /** Stops after the step in flight; the model stays usable. The run rejects with AbortError. */
-  signal?: AbortSignal;
-  checkpoint?: CheckpointOptions;
-  /** Go on from the newest sound checkpoint of `checkpoint.folder`, if there is one: with the same bits as without the break. */
-  resume?: boolean;
-  /** A bar on a terminal, plain lines in a log. Default: on a terminal only. */
-  progress?: boolean;
+export interface LossOptions<F extends string = 'x' | 'y'> extends CommonOptions<F> {
+  /** Gives a float32 scalar: `losses.crossEntropy`, or a function of your own. */
+  loss: (output: Tensor, target: Tensor) => Tensor;
+  step?: undefined;
 }
 
-export type StepFunction = Compiled<[x: Tensor, y: Tensor], { loss: Tensor; sums: Record<string, Tensor> }>;
+export interface StepOptions<M extends Module = Module, F extends string = 'x' | 'y'> extends CommonOptions<F> {
+  /**
+   * The whole way from a batch to the loss, for several inputs, losses or parts of a model. It is traced like any compiled function,
+   * for training and for evaluation. Annotate the batch to type the data: `(model, batch: { ids: Tensor; labels: Tensor }) => ...`.
+   */
+  step: (model: M, batch: BatchTensors<F>) => StepResult;
+  loss?: undefined;
+}
 
-/** Samples with an input `x` and a target `y`. */
-export type Samples = Dataset<{ x: Schema[string]; y: Schema[string] }>;
+export type TrainerOptions<M extends Module = Module, F extends string = 'x' | 'y'> = LossOptions<F> | StepOptions<M, F>;
 
+const optionNames = ['loss', 'step', 'optimizer', 'metrics', 'inputs', 'target', 'device', 'precision', 'debug'];
 const evaluationBatch = 256;
 
 /** Trains, evaluates and runs a model. The step is one compiled plan; the event loop stays free. */
-export class Trainer {
-  readonly model: Module;
+export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
+  readonly model: M;
   readonly optimizer: Optimizer;
   readonly device: string;
-  readonly #loss: TrainerOptions['loss'];
-  readonly #metrics: readonly Metric[];
-  readonly #trainStep: StepFunction;
-  readonly #evaluateStep: StepFunction;
-  readonly #forward: Compiled<[x: Tensor], Tensor>;
+  readonly #programs: Programs;
 
-  constructor(model: Module, options: TrainerOptions) {
-    checkOptions('Trainer', options, ['loss', 'optimizer', 'metrics', 'device', 'precision', 'debug']);
-    const { loss, optimizer, metrics = [], device, precision, debug } = options;
+  constructor(model: M, options: TrainerOptions<M, F>) {
+    checkOptions('Trainer', options, optionNames);
+    const { loss, step, optimizer, metrics = [], inputs = ['x'], target = 'y', device, precision, debug } = options;
     if (!(model instanceof Module)) throw new TypeError('Trainer: the model must be an nn.Module, such as new nn.Sequential(...).');
-    if (typeof loss !== 'function')
-      throw new TypeError('Trainer: loss must be a function of output and target, such as losses.crossEntropy.');
+    if ((typeof loss === 'function') === (typeof step === 'function'))
+      throw new TypeError(
+        'Trainer: needs loss, a function of output and target such as losses.crossEntropy, or step, a function of model and batch.',
+      );
     if (!(optimizer instanceof OptimizerDescription || optimizer instanceof Optimizer))
       throw new TypeError('Trainer: optimizer must be optim.sgd(...), optim.adam(...) or the like.');
+    if (!Array.isArray(inputs) || inputs.length === 0) throw new TypeError("Trainer: inputs must be a list of field names, such as ['x'].");
     this.model = model;
     this.optimizer = optimizer instanceof Optimizer ? optimizer : optimizer.for(model);
     this.device = resolveDevice(device);
-    this.#loss = loss;
-    this.#metrics = metrics.map(metricOf);
-    const common = { device: this.device, precision, debug };
-    this.#trainStep = compile({ ...common, state: [this.model, this.optimizer] }, (x: Tensor, y: Tensor) => {
-      const result = this.#measure(x, y);
-      void this.optimizer.minimize(result.loss);
-      return result;
+    this.#programs = new Programs({
+      model,
+      optimizer: this.optimizer,
+      inputs: inputs as readonly string[],
+      target,
+      loss,
+      step: step as ((model: Module, batch: BatchTensors) => StepResult) | undefined,
+      metrics: metrics.map(metricOf),
+      options: { device: this.device, precision, debug },
     });
-    this.#evaluateStep = compile({ ...common, state: [this.model] }, (x: Tensor, y: Tensor) => this.#measure(x, y));
-    this.#forward = compile({ ...common, state: [this.model] }, (x: Tensor) => this.model.forward(x) as Tensor);
-  }
-
-  #measure(x: Tensor, y: Tensor): { loss: Tensor; sums: Record<string, Tensor> } {
-    const output = this.model.forward(x) as Tensor;
-    return { loss: this.#loss(output, y), sums: Object.fromEntries(this.#metrics.map((metric) => [metric.name, metric.sum(output, y)])) };
   }
 
   /**
-   * Trains for a number of epochs. Begins at once; await the run for its history, or iterate over it for events.
-   * @throws (through the run) NOT_FINITE, LABEL_OUT_OF_RANGE: the failed step changed nothing; ABORTED; CHECKPOINT_CORRUPT;
-   *   IO_FAILED.
+   * Trains for a number of epochs or steps. Begins at once; await the run for its history, or iterate over it for events.
+   * @throws (through the run) NOT_FINITE, LABEL_OUT_OF_RANGE: the failed step, which the message names, changed nothing; ABORTED;
+   *   CHECKPOINT_CORRUPT; IO_FAILED; whatever a callback throws.
    */
-  fit(data: Samples, options: FitOptions): FitRun {
-    checkOptions('fit', options, [
-      'epochs',
-      'validation',
-      'signal',
-      'checkpoint',
-      'resume',
-      'progress',
-      'batchSize',
-      'shuffle',
-      'dropLast',
-      'seed',
-      'prefetch',
-    ]);
-    const { epochs, batchSize = 32, shuffle = true, dropLast, seed, prefetch, resume, checkpoint } = options;
-    if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`fit: epochs must be an integer of at least 1, got ${epochs}.`);
-    if (resume && !checkpoint)
-      throw new PolluxError('INVALID_ARGUMENT', 'fit: resume needs a checkpoint folder: { checkpoint: { folder }, resume: true }.');
-    if (checkpoint) checkOptions('fit.checkpoint', checkpoint, ['folder', 'every', 'keep']);
-    const loader = new DataLoader(data, {
-      batchSize,
-      shuffle,
-      ...(dropLast !== undefined && { dropLast }),
-      ...(seed !== undefined && { seed }),
-      ...(prefetch !== undefined && { prefetch }),
-    });
+  fit(data: TrainingData<F>, options: FitOptions<F>): FitRun {
+    checkFitOptions(options as FitOptions<string>);
+    const { stepsPerEpoch, validation } = options;
+    const source = new Source(data, { ...loaderOptionsOf(options as FitOptions<string>), stepsPerEpoch });
+    const held = validation && new Source(validation, { batchSize: evaluationBatch });
     return new FitRun(
-      (emit): Promise<History> => fitModel({ trainer: this, step: (x, y, signal) => this.#step(x, y, signal), loader, options, emit }),
+      (emit): Promise<History> =>
+        fitModel({ programs: this.#programs, device: this.device, source, validation: held, options: options as FitOptions<string>, emit }),
     );
   }
 
-  #step(x: HostData, y: HostData, signal: AbortSignal | undefined): ReturnType<StepFunction> {
-    return this.model.inMode(true, () => this.#trainStep.run([x, y], signal ? { signal } : {}));
-  }
-
-  /** Loss and metrics over a dataset, in inference mode. */
-  async evaluate(data: Samples, options: { batchSize?: number; signal?: AbortSignal } = {}): Promise<Figures> {
+  /** Loss and metrics over one pass of the data, in inference mode. */
+  evaluate(data: TrainingData<F>, options: { batchSize?: number; signal?: AbortSignal } = {}): Promise<Figures> {
     checkOptions('evaluate', options, ['batchSize', 'signal']);
-    const { batchSize = evaluationBatch, signal } = options;
-    const sums = new FigureSums();
-    for await (const { x, y } of new DataLoader(data, { batchSize, ...(signal && { signal }) })) {
-      const result = await this.model.inMode(false, () => this.#evaluateStep.run([x, y], signal ? { signal } : {}));
-      addResult(sums, x.shape[0], result);
-    }
-    return sums.means();
+    return evaluateOn(this.#programs, new Source(data, { batchSize: options.batchSize ?? evaluationBatch }), options.signal);
   }
 
-  /** Outputs of the model in inference mode: for one batch, or for all of a dataset, in order. */
+  /**
+   * Outputs of `model.forward` in inference mode: for one batch (an input, or an object with the input fields), or for all the
+   * batches of data, in order.
+   */
   async predict(
-    data: Tensor | HostData | Dataset<{ x: Schema[string] }>,
+    data: FieldData | BatchData | TrainingData<never>,
     options: { batchSize?: number; signal?: AbortSignal } = {},
   ): Promise<Tensor> {
     checkOptions('predict', options, ['batchSize', 'signal']);
     const { batchSize = evaluationBatch, signal } = options;
     const call = signal ? { signal } : {};
-    if (data instanceof Tensor || 'data' in data) return this.model.inMode(false, () => this.#forward.run([data as Tensor], call));
+    const { inputs } = this.#programs.definition;
+    if (data instanceof Tensor || isHost(data)) return this.#programs.predict([data], call);
+    const one = (batch: unknown): Promise<Tensor> => this.#programs.predict(Object.values(takeFields(batch, inputs)), call);
+    if (isBatch(data)) return one(data);
     const parts: Tensor[] = [];
-    for await (const { x } of new DataLoader(data, { batchSize }))
-      parts.push(await this.model.inMode(false, () => this.#forward.run([x as HostData as never], call)));
+    const source = new Source(data, { batchSize });
+    for await (const batch of source.epoch()) parts.push(await one(batch));
     const joined = wrap(
       ops.concat(
         parts.map((part) => part.value),
@@ -158,8 +140,31 @@ export class Trainer {
     return joined;
   }
 
+  /**
+   * Sweeps the learning rate to find a good one (Smith 2017): see `RateSweep`. Model, optimizer and random numbers are afterwards as
+   * they were, bit for bit.
+   */
+  findLearningRate(data: TrainingData<F>, options: RateFinderOptions = {}): Promise<RateSweep> {
+    return findLearningRate(this.#programs, data, options);
+  }
+
+  /**
+   * Puts model and optimizer back to the newest sound checkpoint of a folder, such as `run/best`. Resolves to its step, or to
+   * undefined if the folder holds none.
+   * @throws CHECKPOINT_CORRUPT, SHAPE_MISMATCH, IO_FAILED.
+   */
+  async restore(folder: string): Promise<number | undefined> {
+    return (await readCheckpoint(folder, { model: this.model, optimizer: this.optimizer, callbacks: [] }))?.step;
+  }
+
   /** The training step as a table; empty before the first step. */
   explain(): string {
-    return this.#trainStep.explain();
+    return this.#programs.explain();
   }
 }
+
+const isHost = (data: object): data is FieldData & object => 'data' in data && 'shape' in data && ArrayBuffer.isView(data.data);
+
+/** An object of fields, not of batches. */
+const isBatch = (data: object): data is BatchData =>
+  typeof data === 'object' && !(data instanceof Dataset) && !(Symbol.asyncIterator in data) && !(Symbol.iterator in data);

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Finding, formatFindings } from '../../src/cli/doctor.js';
-import { plotTraining } from '../../src/cli/plot.js';
-import { encodeGreyPng } from '../../src/cli/png.js';
+import { plotTraining } from '../../src/plot/trainingCurves.js';
+import { encodeGreyPng } from '../../src/plot/png.js';
 import { runCommand } from '../../src/cli/program.js';
 import { formatDuration, ProgressBar } from '../../src/train/progress.js';
-import { drawSheet } from '../../src/cli/sheet.js';
+import { drawSheet } from '../../src/plot/sheet.js';
 import { formatBytes } from '../../src/cli/summary.js';
-import { ticks } from '../../src/cli/svg.js';
+import { ticks } from '../../src/plot/svg.js';
 import type { HostArray } from '../../src/data/host.js';
 import { writeSafetensors } from '../../src/io/index.js';
 
