@@ -11,10 +11,13 @@ export {
   rprop,
   type RpropOptions,
 } from './adaptive.js';
+export { ema, swa, type WeightAverage } from './average.js';
+export { updateBatchNorm } from './batchNorms.js';
 export { clipByGlobalNorm, clipByValue, globalNorm } from './clipping.js';
 export { type CommonOptions, type Group, type Grouped, OptimizerDescription } from './description.js';
 export type { Match, ParameterGroup } from './group.js';
 export { lamb, type LambOptions } from './lamb.js';
+export { layerwiseDecay } from './layerwise.js';
 export { lion, type LionOptions } from './lion.js';
 export { lookahead } from './lookahead.js';
 export { muon, type MuonOptions } from './muon.js';

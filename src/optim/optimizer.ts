@@ -12,7 +12,6 @@ import {
   type Stateful,
   type Tensor,
   type TensorBase,
-  type TypedArray,
   wrap,
   zeros,
 } from '../tensor/index.js';
@@ -21,7 +20,7 @@ import { commitEager } from './commit.js';
 import type { OptimizerDescription } from './description.js';
 import { matches, ParameterGroup } from './group.js';
 import type { Schedule } from './schedules/index.js';
-import { type Saved, schedulesFrom, schedulesOf } from './state.js';
+import { copiesOf, putBack, type Saved, type SavedState, schedulesFrom, schedulesOf } from './state.js';
 
 /** What the optimizer keeps for one parameter. */
 interface ParameterState {
@@ -275,32 +274,19 @@ export class Optimizer implements Stateful {
     return found;
   }
 
-  /** Copies of all state, of one moment. */
+  /** Copies of all state, of one moment; what the schedules remember too. */
   async snapshot(): Promise<Map<string, Saved>> {
-    const entries = [...this.stateDictionary()];
     const schedules = schedulesOf(this.#schedules);
-    const data = await Promise.all(entries.map(([, tensor]) => tensor.data() as Promise<TypedArray>));
-    const tensors = entries.map(([path, tensor], i) => [path, { shape: tensor.shape, dtype: tensor.dtype, data: data[i]! }] as const);
-    return new Map([...tensors, ...schedules]);
+    return new Map([...(await copiesOf(this.stateDictionary())), ...schedules]);
   }
 
   /** Takes what `snapshot` gave. Throws SHAPE_MISMATCH naming what differs; then nothing is changed. */
-  restore(source: ReadonlyMap<string, { shape: readonly number[]; dtype: string; data: TypedArray }>): void {
+  restore(source: SavedState): void {
     for (const [path, parameter] of this.#model.parameters()) {
       const late = source.has(`${path}.step`);
       if (parameter.trainable || late) this.#stateOf(path, parameter).step = late ? counter() : undefined;
     }
-    const own = this.stateDictionary();
-    for (const [path, tensor] of own) {
-      const found = source.get(path);
-      if (!found || `${found.dtype}[${found.shape.join(', ')}]` !== show(tensor)) {
-        throw new PolluxError(
-          'SHAPE_MISMATCH',
-          `${this.name}: the saved state ${found ? `has ${found.dtype}[${found.shape.join(', ')}]` : 'has nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`,
-        );
-      }
-    }
-    for (const [path, tensor] of own) tensor.settle(leafTensor(tensor.shape, tensor.dtype, source.get(path)!.data.slice()).storage()!);
+    putBack(this.name, this.stateDictionary(), source);
     schedulesFrom(this.#schedules, source);
   }
 
