@@ -18,7 +18,8 @@ export interface RNNCellOptions extends RecurrentCellOptions {
 }
 
 /** The state of an LSTM: what it gives, and what it keeps. */
-export interface LSTMState<S extends Shape = Shape> {
+// biome-ignore lint/suspicious/noExplicitAny: `any` is how an open shape is written
+export interface LSTMState<S extends Shape = any> {
   readonly h: Tensor<S, 'float32'>;
   readonly c: Tensor<S, 'float32'>;
 }

@@ -31,7 +31,7 @@ struct Place {
   int64_t row, at, unit;
 };
 
-constexpr int64_t kSweepRows = 32;  // rows of a chunk: enough to use each panel of the weight more than twice
+constexpr int64_t kSweepRows = 8;  // of a chunk: more would hardly be faster, and fewer threads would find work
 
 inline int64_t pitch_of(int64_t columns) {
   return (ceil_div(columns, 16) | 1) * 16;
@@ -54,8 +54,9 @@ inline void plan_recurrence(const PolluxStep& step, const PolluxOperand& x, cons
   p.slope_pitch = pitch_of(p.gates * units);
   const int64_t strip = p.blocks * p.gates * kLanes;
   p.packed_floats = backward ? round_up(units, kPanel) * p.gates * units : p.strips * strip * units;
-  // Tiles of equal height: 33 rows are 17 and 16, not 32 and 1.
-  p.rows = plan_chunks(p.batch, max64(1, ceil_div(p.batch, max64(1, ceil_div(p.batch, kSweepRows)))), 4096);
+  // An even number of chunks of about equal size: few of them would leave a thread without work.
+  const int64_t chunks = p.batch <= kSweepRows / 2 ? 1 : 2 * ceil_div(p.batch, 2 * kSweepRows);
+  p.rows = plan_chunks(p.batch, ceil_div(p.batch, chunks), 4096);
   p.slot_floats = backward ? p.rows.size * (p.state_pitch + p.slope_pitch) : p.rows.size * (2 * p.state_pitch + strip);
   prepared->scratch_bytes =
       4 * static_cast<uint64_t>(round_up(p.packed_floats, 16) + p.slot_floats * ScratchSlots::count(p.rows.count));
