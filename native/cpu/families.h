@@ -25,6 +25,7 @@
   X(crossentropy)          \
   X(batchnorm)             \
   X(layernorm)             \
+  X(special)               \
   X(groupnorm)             \
   X(optimizer)             \
   X(finite)                \

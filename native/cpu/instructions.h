@@ -8,6 +8,7 @@
   X(neg, 1, N) X(abs, 1, N) X(sign, 1, N) X(square, 1, N) \
   X(exp, 1, F) X(expm1, 1, F) X(log, 1, F) X(log1p, 1, F) X(sqrt, 1, F) X(rsqrt, 1, F) X(reciprocal, 1, F) \
   X(sin, 1, F) X(cos, 1, F) X(tan, 1, F) X(tanh, 1, F) X(sigmoid, 1, F) X(erf, 1, F) \
+  X(exp2, 1, F) X(log2, 1, F) X(log10, 1, F) X(atan, 1, F) X(erfc, 1, F) X(erfinv, 1, F) X(lgamma, 1, F) \
   X(floor, 1, N) X(ceil, 1, N) X(round, 1, N) X(relu, 1, N) \
   X(softplus, 1, F) X(silu, 1, F) X(gelu, 1, F) X(geluTanh, 1, F) \
   X(isNan, 1, B) X(isFinite, 1, B) X(logicalNot, 1, B) \

@@ -1,10 +1,12 @@
 import type { Value } from '../graph/node.js';
 import { add, binaryBuilder, binaryRecord, div, mul, neg, sub } from './arithmetic.js';
+import { broadcastPair } from './broadcast.js';
 import type { Operand } from './broadcast.js';
-import { equal, greater, less } from './comparison.js';
+import { equal, greater, less, lessEqual, notEqual } from './comparison.js';
 import { zerosLike } from './leaf.js';
+import { logicalAnd, logicalNot, logicalOr } from './logic.js';
 import { arithmetic, float } from './support.js';
-import { floor, log, reciprocal, sqrt, square } from './unary.js';
+import { abs, floor, isNan, log, reciprocal, sqrt, square } from './unary.js';
 import { where } from './where.js';
 
 /** The share of `dy` that goes to the operand for which `wins` holds; equals get half each. */
@@ -33,6 +35,27 @@ export const binaryRecords = {
       return [() => mul(scaled, b), () => neg(mul(scaled, a))];
     },
   }),
+  xlogy: binaryRecord('xlogy', float, {
+    gradient: ({ dy, inputs: [a, b] }) => [
+      () => where(logicalAnd(equal(a, 0), lessEqual(b, 0)), zerosLike(dy), xlogy(dy, b)),
+      () => div(mul(dy, a), b),
+    ],
+    decompose: ([a, b]) => {
+      const zero = logicalAnd(equal(a, 0), logicalNot(isNan(b)));
+      return where(zero, 0, mul(a, log(where(zero, 1, b))));
+    },
+  }),
+  hypot: binaryRecord('hypot', float, {
+    gradient: ({ dy, inputs: [a, b], y }) => [() => mul(dy, div(a, y)), () => mul(dy, div(b, y))],
+    decompose: ([a, b]) => {
+      const high = maximum(abs(a), abs(b));
+      const low = minimum(abs(a), abs(b));
+      // 0 / 0 and infinity / infinity are no ratios.
+      const plain = notEqual(low, high);
+      const longer = mul(high, sqrt(add(square(div(where(plain, low, 0), where(plain, high, 1))), 1)));
+      return where(logicalOr(equal(abs(a), Infinity), equal(abs(b), Infinity)), Infinity, where(plain, longer, mul(high, Math.SQRT2)));
+    },
+  }),
 };
 
 const power = binaryBuilder(binaryRecords.pow);
@@ -56,10 +79,15 @@ export const minimum = binaryBuilder(binaryRecords.minimum);
 export const remainder = binaryBuilder(binaryRecords.remainder);
 /** a - b trunc(a / b): the sign is that of `a`, as `%` in JavaScript and C. */
 export function mod(a: Operand, b: Operand): Value {
-  const rest = remainder(a, b);
-  // The floored remainder has the divisor's sign; one divisor less brings it to the dividend's.
-  return where(equal(rest, 0), rest, where(less(mul(rest, a), 0), sub(rest, b), rest));
+  const [dividend, divisor] = broadcastPair('mod', a, b);
+  // Of positive numbers the floored remainder and this one are the same, and both are exact.
+  const size = abs(divisor);
+  return where(less(dividend, 0), neg(remainder(neg(dividend), size)), remainder(dividend, size));
 }
+/** a ln(b), and 0 where a is 0, even if ln(b) is infinite. */
+export const xlogy = binaryBuilder(binaryRecords.xlogy);
+/** sqrt(a^2 + b^2), without overflow. */
+export const hypot = binaryBuilder(binaryRecords.hypot);
 /** The angle of the point (b, a), in radians from -pi to pi. */
 export const atan2 = binaryBuilder(binaryRecords.atan2);
 

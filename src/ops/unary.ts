@@ -12,7 +12,7 @@ import { where } from './where.js';
 type NoAttributes = Record<never, never>;
 
 /** The record of an elementwise op of one operand; `result` is the dtype it yields, if another. */
-function unaryRecord(
+export function unaryRecord(
   name: string,
   allowed: readonly DType[],
   rule: Pick<Definition<NoAttributes>, 'gradient' | 'stops' | 'decompose'>,
@@ -74,47 +74,48 @@ export const unaryRecords = {
   isFinite: unaryRecord('isFinite', float, { stops: true }, 'bool'),
 };
 
-const builder =
+/** The builder of such a record. */
+export const unaryBuilder =
   (record: Op<NoAttributes>) =>
   (x: Value): Value =>
     applyOne(record, [x], {});
 
-export const abs = builder(unaryRecords.abs);
+export const abs = unaryBuilder(unaryRecords.abs);
 /** -1, 0 or 1; NaN stays NaN. */
-export const sign = builder(unaryRecords.sign);
-export const exp = builder(unaryRecords.exp);
+export const sign = unaryBuilder(unaryRecords.sign);
+export const exp = unaryBuilder(unaryRecords.exp);
 /** e^x - 1, exact near 0. */
-export const expm1 = builder(unaryRecords.expm1);
-export const log = builder(unaryRecords.log);
+export const expm1 = unaryBuilder(unaryRecords.expm1);
+export const log = unaryBuilder(unaryRecords.log);
 /** ln(1 + x), exact near 0. */
-export const log1p = builder(unaryRecords.log1p);
-export const sqrt = builder(unaryRecords.sqrt);
+export const log1p = unaryBuilder(unaryRecords.log1p);
+export const sqrt = unaryBuilder(unaryRecords.sqrt);
 /** 1 / sqrt(x) */
-export const rsqrt = builder(unaryRecords.rsqrt);
-export const square = builder(unaryRecords.square);
+export const rsqrt = unaryBuilder(unaryRecords.rsqrt);
+export const square = unaryBuilder(unaryRecords.square);
 /** 1 / x */
-export const reciprocal = builder(unaryRecords.reciprocal);
-export const sin = builder(unaryRecords.sin);
-export const cos = builder(unaryRecords.cos);
-export const tan = builder(unaryRecords.tan);
-export const tanh = builder(unaryRecords.tanh);
+export const reciprocal = unaryBuilder(unaryRecords.reciprocal);
+export const sin = unaryBuilder(unaryRecords.sin);
+export const cos = unaryBuilder(unaryRecords.cos);
+export const tan = unaryBuilder(unaryRecords.tan);
+export const tanh = unaryBuilder(unaryRecords.tanh);
 /** 1 / (1 + e^-x) */
-export const sigmoid = builder(unaryRecords.sigmoid);
+export const sigmoid = unaryBuilder(unaryRecords.sigmoid);
 /** The Gauss error function. */
-export const erf = builder(unaryRecords.erf);
-export const floor = builder(unaryRecords.floor);
-export const ceil = builder(unaryRecords.ceil);
+export const erf = unaryBuilder(unaryRecords.erf);
+export const floor = unaryBuilder(unaryRecords.floor);
+export const ceil = unaryBuilder(unaryRecords.ceil);
 /** To the nearest integer; halves go to the even one. */
-export const round = builder(unaryRecords.round);
+export const round = unaryBuilder(unaryRecords.round);
 /** max(x, 0), with derivative 0 at 0; NaN stays NaN. */
-export const relu = builder(unaryRecords.relu);
+export const relu = unaryBuilder(unaryRecords.relu);
 /** ln(1 + e^x) */
-export const softplus = builder(unaryRecords.softplus);
+export const softplus = unaryBuilder(unaryRecords.softplus);
 /** x sigmoid(x) (Hendrycks and Gimpel 2016; Ramachandran et al. 2017, "swish") */
-export const silu = builder(unaryRecords.silu);
+export const silu = unaryBuilder(unaryRecords.silu);
 /** x Phi(x), by the error function (Hendrycks and Gimpel 2016) */
-export const gelu = builder(unaryRecords.gelu);
+export const gelu = unaryBuilder(unaryRecords.gelu);
 /** The tanh approximation of gelu (Hendrycks and Gimpel 2016) */
-export const geluTanh = builder(unaryRecords.geluTanh);
-export const isNan = builder(unaryRecords.isNan);
-export const isFinite = builder(unaryRecords.isFinite);
+export const geluTanh = unaryBuilder(unaryRecords.geluTanh);
+export const isNan = unaryBuilder(unaryRecords.isNan);
+export const isFinite = unaryBuilder(unaryRecords.isFinite);

@@ -2,21 +2,9 @@ import { decodeProgram } from '../../src/ops/index.js';
 import type { OpName } from '../../src/ops/index.js';
 import { build, convert, roundHalfEven, wrap } from './array.js';
 import type { NdArray64, Reference, References } from './array.js';
+import { erf, erfc, erfinv, lgamma, polygamma } from './special.js';
 
 type NoAttributes = Record<never, never>;
-
-/** The error function: its series with positive terms only, which converges fast enough below 6, where it reaches 1. */
-export function erf(x: number): number {
-  if (Number.isNaN(x) || x === 0) return x;
-  if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x;
-  let sum = x;
-  for (let n = 1; Math.abs(term) > Math.abs(sum) * 1e-17; n++) {
-    term *= (2 * x * x) / (2 * n + 1);
-    sum += term;
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -49,6 +37,20 @@ const unaryFunctions = {
   isNan: (x: number) => Number(Number.isNaN(x)),
   isFinite: (x: number) => Number(Number.isFinite(x)),
   logicalNot: (x: number) => 1 - x,
+  exp2: (x: number) => 2 ** x,
+  log2: Math.log2,
+  log10: Math.log10,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  erfc,
+  erfinv,
+  lgamma,
 } satisfies Partial<Record<OpName, (x: number) => number>>;
 
 const floatFunctions = {
@@ -65,6 +67,8 @@ const floatFunctions = {
     return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
   },
   atan2: Math.atan2,
+  xlogy: (a: number, b: number) => (a === 0 && !Number.isNaN(b) ? 0 : a * Math.log(b)),
+  hypot: (a: number, b: number) => Math.hypot(a, b),
   equal: (a: number, b: number) => Number(a === b),
   notEqual: (a: number, b: number) => Number(a !== b),
   less: (a: number, b: number) => Number(a < b),
@@ -116,6 +120,7 @@ const plain = {
   where: (([condition, a, b], _, [type]) => [
     build(type!, (__, i) => (condition!.data[i] ? a!.data[i]! : b!.data[i]!)),
   ]) satisfies Reference<NoAttributes>,
+  polygamma: (([x], { order }, [type]) => [build(type!, (_, i) => polygamma(order, x!.data[i]!))]) satisfies Reference<{ order: number }>,
   cast: (([x], _, [type]) => [build(type!, (__, i) => convert(x!.data[i]!, x!.dtype, type!.dtype))]) satisfies Reference<{ dtype: string }>,
 };
 

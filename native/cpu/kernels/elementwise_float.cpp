@@ -1,6 +1,7 @@
 // The float32 instructions of elementwise programs.
 #include "../elementwise.h"
 #include "../simd_math.h"
+#include "../special_math.h"
 
 namespace pollux::POLLUX_LEVEL {
 namespace {
@@ -83,19 +84,18 @@ inline Floats div(Floats a, Floats b) {
   return a / b;
 }
 
-inline float tangent(float x) {
-  return ::tanf(x);
-}
 inline float power(float a, float b) {
   return ::powf(a, b);
 }
-inline float angle(float a, float b) {
-  return ::atan2f(a, b);
+inline float log10_scalar(float x) {
+  return ::log10f(x);
 }
-/// The sign of the divisor, as in Python, NumPy and PyTorch.
-inline float remainder(float a, float b) {
-  const float r = ::fmodf(a, b);
-  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+inline float erfc_scalar(float x) {
+  return ::erfcf(x);
+}
+inline float log_gamma(float x) {
+  int sign;
+  return static_cast<float>(::lgamma_r(x, &sign));
 }
 
 inline bool is_nan_test(float x) {
@@ -142,10 +142,17 @@ const Entry entries[] = {
     {"reciprocal", unary<reciprocal>},
     {"sin", unary<sin>},
     {"cos", unary<cos>},
-    {"tan", unary_scalar<tangent>},
+    {"tan", unary<tan>},
     {"tanh", unary<tanh>},
     {"sigmoid", unary<sigmoid>},
     {"erf", unary<erf>},
+    {"exp2", unary<exp2>},
+    {"log2", unary<log2>},
+    {"log10", unary_scalar<log10_scalar>},
+    {"atan", unary<atan>},
+    {"erfc", unary_scalar<erfc_scalar>},
+    {"erfinv", unary_scalar<inverse_erf>},
+    {"lgamma", unary_scalar<log_gamma>},
     {"floor", unary<floor>},
     {"ceil", unary<ceil>},
     {"round", unary<round>},
@@ -163,8 +170,8 @@ const Entry entries[] = {
     {"pow", binary_scalar<power>},
     {"maximum", binary<maximum>},
     {"minimum", binary<minimum>},
-    {"remainder", binary_scalar<remainder>},
-    {"atan2", binary_scalar<angle>},
+    {"remainder", binary<remainder>},
+    {"atan2", binary<atan2>},
     {"equal", compare<equal>},
     {"notEqual", compare<not_equal>},
     {"less", compare<less>},
