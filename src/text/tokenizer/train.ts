@@ -9,7 +9,7 @@ import { pieceOf } from './piece.js';
 import { makePreTokenizer } from './preTokenizers.js';
 import { Tokenizer } from './tokenizer.js';
 import { learnPairs, type PairOptions, type WordCounts } from './trainPairs.js';
-import { WordPiece } from './wordPiece.js';
+import { WordLevel, WordPiece } from './wordPiece.js';
 
 /** Texts to learn from, such as the lines of a file. */
 export type Texts = Iterable<string> | AsyncIterable<string>;
@@ -140,4 +140,34 @@ async function countWords(where: string, texts: Texts, normalizer: unknown, preT
   }
   if (!counts.size) throw new PolluxError('INVALID_ARGUMENT', `${where}: the texts hold no words to learn from.`);
   return counts;
+}
+
+export interface TrainWordsOptions extends Pick<TrainTokenizerOptions, 'vocabularySize' | 'minFrequency' | 'specialTokens'> {
+  /** Default true. */
+  lowercase?: boolean;
+}
+
+/**
+ * A vocabulary of whole words, the most frequent first (of equally frequent ones, by their letters); others are <unk>. Words are
+ * what white space and punctuation part. @throws INVALID_ARGUMENT if there is no text, or the special tokens lack <unk>.
+ */
+export async function trainWords(texts: Texts, options: TrainWordsOptions = {}): Promise<Tokenizer> {
+  checkOptions('trainWords', options, ['vocabularySize', 'minFrequency', 'specialTokens', 'lowercase']);
+  const { vocabularySize = 30_000, minFrequency = 1, specialTokens = ['<pad>', '<unk>', '<s>', '</s>'], lowercase = true } = options;
+  if (!specialTokens.includes('<unk>'))
+    throw new PolluxError('INVALID_ARGUMENT', 'trainWords: specialTokens must hold <unk>, which stands for words outside the vocabulary.');
+  const normalizer = lowercase ? { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] } : { type: 'NFC' };
+  const preTokenizer = { type: 'Whitespace' };
+  const counts = await countWords('trainWords', texts, normalizer, preTokenizer);
+  const words = [...counts]
+    .filter(([word, count]) => count >= minFrequency && !specialTokens.includes(word))
+    .sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
+    .slice(0, Math.max(0, vocabularySize - specialTokens.length))
+    .map(([word]) => word);
+  return new Tokenizer({
+    added_tokens: added(specialTokens),
+    normalizer,
+    pre_tokenizer: preTokenizer,
+    model: new WordLevel(numbered([...specialTokens, ...words]), '<unk>').toJson(),
+  });
 }
