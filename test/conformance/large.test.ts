@@ -1,7 +1,8 @@
 // Shapes beyond any block, panel or chunk of a kernel, odd on every side: where loops meet their ends.
 import type { OpName } from '../../src/ops/index.js';
 import type { Sample, SampleInput } from '../references/samples.js';
-import { flags, real, whole } from '../references/samples/sample.js';
+import { recurrentSamplesOf, wideRecurrences } from '../references/samples/recurrent.js';
+import { flags, given, real, whole } from '../references/samples/sample.js';
 import { conform } from './conform.js';
 
 const call = (inputs: readonly SampleInput[], attributes: Sample['attributes'] = {}): Sample => ({ inputs, attributes });
@@ -66,6 +67,33 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
     call([real([701, 33]), whole([1009], -701, 701)], { axis: 0 }),
     call([real([3, 20_011]), whole([997], 0, 20_011, 'int64')], { axis: 1 }),
   ],
+  cumulativeSum: [
+    call([real([140_001])], { axis: 0, reverse: true, exclusive: false }),
+    call([real([7, 131, 263])], { axis: 1, reverse: false, exclusive: true }),
+  ],
+  cumulativeProduct: [call([real([140_001], 0.999, 1.001)], { axis: 0, reverse: false, exclusive: true })],
+  cumulativeMin: [call([real([140_001])], { axis: 0, reverse: true }), call([real(MATRIX)], { axis: 0, reverse: false })],
+  linearRecurrence: [call([real([2, 131_073], -0.9, 0.9), real([2, 131_073])], { axis: 1, reverse: true })],
+  sort: [
+    call([real([70_001])], { descending: true }),
+    call([real([3, 9001])], { descending: false }),
+    call([whole([70_001], -(2 ** 50), 2 ** 50, 'int64')], { descending: false }),
+  ],
+  topK: [call([real([3, 9001])], { k: 1000, largest: true }), call([real([70_001])], { k: 9000, largest: false })],
+  searchSorted: [
+    call(
+      [
+        given(
+          [50_021],
+          'float32',
+          Array.from({ length: 50_021 }, (_, i) => i / 9),
+        ),
+        real([9001], -9, 6000),
+      ],
+      { right: true },
+    ),
+  ],
+  scatterReduce: [call([real([101, 33]), whole([1009, 33], -101, 101), real([1009, 33])], { axis: 0, rule: 'set' })],
   scatterAdd: [call([real([101, 33]), whole([1009], -101, 101), real([1009, 33])], { axis: 0 })],
   adamUpdate: [
     call(
@@ -73,6 +101,7 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
       adam,
     ),
   ],
+  ...recurrentSamplesOf(wideRecurrences),
 };
 
 conform(Object.keys(samples) as OpName[], samples);
