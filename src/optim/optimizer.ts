@@ -284,7 +284,8 @@ export class Optimizer implements Stateful {
   restore(source: SavedState): void {
     for (const [path, parameter] of this.#model.parameters()) {
       const late = source.has(`${path}.step`);
-      if (parameter.trainable || late) this.#stateOf(path, parameter).step = late ? counter() : undefined;
+      const saved = [...source.keys()].some((name) => name.startsWith(`${path}.`));
+      if (parameter.trainable || saved) this.#stateOf(path, parameter).step = late ? counter() : undefined;
     }
     putBack(this.name, this.stateDictionary(), source);
     schedulesFrom(this.#schedules, source);

@@ -31,6 +31,12 @@ export function putBack(where: string, tensors: ReadonlyMap<string, Tensor>, sou
       `${where}: the saved state has ${type ?? 'nothing'} for ${path}, which is ${show(tensor)}. Was it saved by another optimizer or model?`,
     );
   }
+  const unknown = [...source.keys()].find((path) => !tensors.has(path) && !path.startsWith('schedule.'));
+  if (unknown !== undefined)
+    throw new PolluxError(
+      'SHAPE_MISMATCH',
+      `${where}: the saved state has ${unknown}, which this one has not. Was it saved by another optimizer or model?`,
+    );
   for (const [path, tensor] of tensors) tensor.settle(leafTensor(tensor.shape, tensor.dtype, source.get(path)!.data.slice()).storage()!);
 }
 
