@@ -106,12 +106,15 @@ describe.each(Object.keys(networks) as (keyof typeof networks)[])('a training st
   });
 });
 
-it.each(['perceptron', 'CNN'] as const)('gradients of k micro-batches of a %s add up to those of the batch', async (name) => {
-  const expected = expectedOf(trainingStep(networks[name]));
-  for (const parts of [2, 3, 12]) {
-    const training = trainingStep(networks[name], { parts });
-    for (const device of devices) {
-      expectWithin((await runOn(device, { ...training, target }, training.data)).first, expected, `${device.title}, ${parts} parts`);
+it.each(['perceptron', 'CNN', 'recurrent network'] as const)(
+  'gradients of k micro-batches of a %s add up to those of the batch',
+  async (name) => {
+    const expected = expectedOf(trainingStep(networks[name]));
+    for (const parts of [2, 3, 12]) {
+      const training = trainingStep(networks[name], { parts });
+      for (const device of devices) {
+        expectWithin((await runOn(device, { ...training, target }, training.data)).first, expected, `${device.title}, ${parts} parts`);
+      }
     }
-  }
-});
+  },
+);

@@ -1,4 +1,4 @@
-// Whole training steps as graphs, with their data: a perceptron, a CNN and a batch-norm CNN, each in forms that mean the same.
+// Whole training steps as graphs, with their data: a perceptron, two CNNs and a recurrent network, each in forms that mean the same.
 import type { Value } from '../../src/graph/node.js';
 import { sizeOf } from '../../src/graph/op.js';
 import * as ops from '../../src/ops/index.js';
@@ -31,7 +31,7 @@ const BATCH = 12;
 const dense = (x: Value, w: Value, b: Value): Value => ops.add(ops.matmul(x, w, { transposeB: true }), b);
 const flatten = (x: Value): Value => ops.reshape(x, [x.shape[0]!, sizeOf(x.shape.slice(1))]);
 
-export const networks: Record<'perceptron' | 'CNN' | 'batch-norm CNN', Network> = {
+export const networks: Record<'perceptron' | 'CNN' | 'batch-norm CNN' | 'recurrent network', Network> = {
   perceptron: {
     input: [20],
     classes: 5,
@@ -59,6 +59,17 @@ export const networks: Record<'perceptron' | 'CNN' | 'batch-norm CNN', Network> 
       const second = ops.batchNorm(ops.conv2d(ops.maxPool2d(ops.relu(first.y), 2), w2!), s2!, t2!);
       const statistics = [first.mean, first.variance, second.mean, second.variance];
       return { logits: dense(flatten(ops.relu(second.y)), w3!, b3!), statistics };
+    },
+  },
+  'recurrent network': {
+    input: [4, 6],
+    classes: 5,
+    shapes: [[36, 6], [36, 9], [36], [27, 9], [27, 9], [27], [9], [5, 9], [5]],
+    forward(x, [w1, v1, b1, w2, v2, b2, c2, w3, b3]) {
+      const h = ops.constant(0, [x.shape[0]!, 9]);
+      const first = ops.lstm(dense(x, w1!, b1!), v1!, { h, c: h });
+      const second = ops.gru(dense(first.y, w2!, b2!), v2!, c2!, h, undefined, true);
+      return { logits: dense(second.h, w3!, b3!), statistics: [] };
     },
   },
 };
