@@ -31,3 +31,29 @@ export function requireImage(layer: string, x: TensorBase, channels?: number): v
     `${layer}${where()}: takes images [N, H, W, ${channels ?? 'C'}], but got ${show(x)}.${x.shape.length === 3 ? ' Add an axis: x.expandDims(-1) for the channels, or x.expandDims(0) for a batch of one.' : ''}`,
   );
 }
+
+/** Throws unless the input is [N, L, C]. */
+export function requireSequenceOf(layer: string, x: TensorBase, channels?: number): void {
+  if (x.shape.length === 3 && (channels === undefined || x.shape[2] === channels)) return;
+  throw new PolluxError(
+    'SHAPE_MISMATCH',
+    `${layer}${where()}: takes sequences [N, L, ${channels ?? 'C'}], but got ${show(x)}.${x.shape.length === 2 ? ' Add an axis: x.expandDims(-1) for the channels, or x.expandDims(0) for a batch of one.' : ''}`,
+  );
+}
+
+/** Throws unless both numbers of channels fall into so many groups; gives the input channels of one. */
+export function requireGroups(layer: string, groups: number, inSize: number, outSize: number): number {
+  requireSize(layer, 'groups', groups);
+  if (inSize % groups !== 0 || outSize % groups !== 0)
+    throw new RangeError(`${layer}: ${inSize} input and ${outSize} output channels do not both fall into ${groups} equal groups.`);
+  return inSize / groups;
+}
+
+/** Throws unless the input is [batch, length, size]. */
+export function requireSequence(layer: string, x: TensorBase, size: number, role = ''): void {
+  if (x.shape.length === 3 && x.shape[2] === size) return;
+  throw new PolluxError(
+    'SHAPE_MISMATCH',
+    `${layer}${where()}: takes ${role && `${role} `}[batch, length, ${size}], but got ${show(x)}.${x.shape.length === 2 ? ' Add an axis for a batch of one: x.expandDims(0).' : ''}`,
+  );
+}

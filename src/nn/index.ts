@@ -1,7 +1,12 @@
 export { Parameter } from '../tensor/index.js';
-export { flatten, gelu, geluTanh, logSoftmax, relu, sigmoid, silu, softmax, softplus, tanh } from './activations.js';
+export * from './activations.js';
+export { type AttendOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from './attention.js';
+export { attention, type AttentionBias, type AttentionOptions } from './attentionFunction.js';
 export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
-export { Conv2d, type Conv2dOptions } from './conv2d.js';
+export { Conv1d, type Conv1dOptions } from './conv1d.js';
+export { Conv2d, type Conv2dOptions, type ConvLayerOptions } from './conv2d.js';
+export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose.js';
+export { DepthwiseSeparableConv2d, type DepthwiseSeparableConv2dOptions } from './depthwiseSeparable.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export {
@@ -12,13 +17,68 @@ export {
   LocalResponseNorm,
   type LocalResponseNormOptions,
 } from './groupNorm.js';
+export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './feedForward.js';
 export * as init from './initializers.js';
+export { type CachedRows, KeyValueCache } from './keyValueCache.js';
 export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type RmsNormOptions } from './layerNorm.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { Module, type StateDictionary } from './module.js';
-export { AvgPool2d, type AvgPoolOptions, avgPool2d, MaxPool2d, maxPool2d, type PoolOptions } from './pooling.js';
+export {
+  circularPad1d,
+  circularPad2d,
+  constantPad2d,
+  type PaddingMode,
+  reflectionPad1d,
+  reflectionPad2d,
+  replicationPad1d,
+  replicationPad2d,
+  zeroPad1d,
+  zeroPad2d,
+} from './padding.js';
+export {
+  AvgPool2d,
+  type AvgPoolOptions,
+  avgPool1d,
+  avgPool2d,
+  lpPool2d,
+  MaxPool2d,
+  maxPool1d,
+  maxPool2d,
+  maxPool2dWithIndex,
+  maxUnpool2d,
+  type PoolOptions,
+} from './pooling.js';
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  globalAvgPool,
+  globalMaxPool,
+} from './poolingAdaptive.js';
 export { GRU, LSTM, RNN, type RecurrentInput, type RecurrentOptions, type RecurrentResult, type RNNOptions } from './recurrent.js';
 export { LastState, Outputs } from './recurrentAdapters.js';
 export { GRUCell, LSTMCell, type LSTMState, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './recurrentCells.js';
+export {
+  alibiSlopes,
+  LearnedPosition,
+  type PositionOptions,
+  RotaryPosition,
+  type RotaryOptions,
+  SinusoidalPosition,
+  sinusoidalTable,
+} from './positions.js';
 export { Sequential } from './sequential.js';
-export type { Elementwise, Flatten, Layer, Pool } from './types.js';
+export {
+  type DecodeOptions,
+  type DecoderCaches,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+  type TransformerOptions,
+} from './transformer.js';
+export type { Elementwise, Flatten, GlobalPool, Layer, Pool, Pool1d } from './types.js';
+export { fold, unfold } from './unfold.js';
+export { pixelShuffle, pixelUnshuffle, upsample, upsample1d } from './upsample.js';
