@@ -2,7 +2,7 @@
 import type { OpName } from '../../src/ops/index.js';
 import type { Sample, SampleInput } from '../references/samples.js';
 import { recurrentSamplesOf, wideRecurrences } from '../references/samples/recurrent.js';
-import { flags, given, real, whole } from '../references/samples/sample.js';
+import { flags, real, whole } from '../references/samples/sample.js';
 import { conform } from './conform.js';
 
 const call = (inputs: readonly SampleInput[], attributes: Sample['attributes'] = {}): Sample => ({ inputs, attributes });
@@ -80,19 +80,6 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
     call([whole([70_001], -(2 ** 50), 2 ** 50, 'int64')], { descending: false }),
   ],
   topK: [call([real([3, 9001])], { k: 1000, largest: true }), call([real([70_001])], { k: 9000, largest: false })],
-  searchSorted: [
-    call(
-      [
-        given(
-          [50_021],
-          'float32',
-          Array.from({ length: 50_021 }, (_, i) => i / 9),
-        ),
-        real([9001], -9, 6000),
-      ],
-      { right: true },
-    ),
-  ],
   scatterReduce: [call([real([101, 33]), whole([1009, 33], -101, 101), real([1009, 33])], { axis: 0, rule: 'set' })],
   scatterAdd: [call([real([101, 33]), whole([1009], -101, 101), real([1009, 33])], { axis: 0 })],
   adamUpdate: [
