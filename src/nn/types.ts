@@ -1,4 +1,4 @@
-import type { DType, Last, Init, Pooled, Shape, Show, Spatial, Takes, Tensor } from '../tensor/index.js';
+import type { DType, Last, Init, Pooled, Sequences, Shape, Show, Spatial, Takes, Tensor } from '../tensor/index.js';
 import type { Fit } from '../tensor/index.js';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: `any` is how an open shape is written
@@ -15,6 +15,14 @@ export interface Elementwise extends InputOutput<'same'> {
 /** A function over the spatial axes of [N, H, W, C]. */
 export interface Pool extends InputOutput<'pool'> {
   <S extends Shape, D extends DType>(x: Tensor<S, D> & Takes<S, Spatial<number>>): Tensor<Pooled<S>, D>;
+}
+/** A function along [N, L, C]. */
+export interface Pool1d extends InputOutput<'pool1d'> {
+  <S extends Shape, D extends DType>(x: Tensor<S, D> & Takes<S, Sequences<number>>): Tensor<readonly [S[0], number, Last<S>], D>;
+}
+/** [N, ..., C] to [N, C]. */
+export interface GlobalPool extends InputOutput<'global'> {
+  <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<readonly [S[0], Last<S>], D>;
 }
 /** [N, ...] to [N, product]. */
 export type Flatten = <S extends Shape, D extends DType>(x: Tensor<S, D>) => Tensor<readonly [S[0], number], D>;
@@ -37,7 +45,11 @@ type InOut<M> = M extends { readonly [io]?: infer P }
       ? [any, 'same']
       : 'pool' extends P
         ? [Spatial<number>, 'pool']
-        : NonNullable<P>
+        : 'pool1d' extends P
+          ? [Sequences<number>, 'pool1d']
+          : 'global' extends P
+            ? [any, 'global']
+            : NonNullable<P>
   : Declared<M>;
 type Declared<M> = M extends { forward(x: Tensor<infer A, any>): Tensor<infer B, any> }
   ? [A, B]
@@ -55,11 +67,15 @@ type Step<M, S extends Shape> =
         ? S
         : B extends 'pool'
           ? Pooled<S>
-          : B extends readonly [number, ...infer After extends Shape]
-            ? readonly [S[0], ...After]
-            : B extends Shape
-              ? readonly [...Init<S>, Last<B>]
-              : any
+          : B extends 'pool1d'
+            ? readonly [S[0], number, Last<S>]
+            : B extends 'global'
+              ? readonly [S[0], Last<S>]
+              : B extends readonly [number, ...infer After extends Shape]
+                ? readonly [S[0], ...After]
+                : B extends Shape
+                  ? readonly [...Init<S>, Last<B>]
+                  : any
     : any;
 type NameOf<M> = M extends Named<infer N extends string, infer I, infer O> ? `${N}(${I}, ${O})` : 'this layer';
 /** Per layer `unknown`, or a sentence at the first one that does not fit. Tail-recursive. */

@@ -87,6 +87,7 @@ export const records = {
 
 export type OpName = keyof typeof records;
 
+export * from './activations.js';
 export * from './arg.js';
 export * from './arithmetic.js';
 export * from './attention.js';
@@ -120,6 +121,7 @@ export * from './leaf.js';
 export * from './logic.js';
 export * from './matmul.js';
 export * from './movement.js';
+export * from './numeric.js';
 export * from './optimizer.js';
 export * from './pool.js';
 export * from './poolAdaptive.js';
@@ -140,5 +142,5 @@ export * from './unary.js';
 export * from './unique.js';
 export * from './unfold.js';
 export * from './where.js';
-export { pairOf } from './window.js';
+export { paddingOf, pairOf, reachOf } from './window.js';
 export type { Padding, Pair } from './window.js';

@@ -32,7 +32,7 @@ export type { Ranked } from './ordering.js';
 export { cdist, cosineSimilarity, einsum, linearRecurrence, meshgrid, pairwiseDistance, tensordot } from './products.js';
 export { categorical, multinomial, permutation, randint, shuffle } from './sampling.js';
 export { type Index, type Range, range, Selection } from './selection.js';
-export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
+export type { Broadcast, Fit, Init, Last, MatMul, Nested, Pooled, Sequences, Shape, ShapeOf, Show, Spatial, Takes } from './shapes.js';
 export { outsideTidy, Storage } from './storage.js';
 export { type SharedTensor, Tensor } from './tensor.js';
 export { currentTrace } from './trace.js';

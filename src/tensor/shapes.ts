@@ -133,5 +133,6 @@ export type DTypeOf<T> = Nested extends T ? DType : T extends readonly (infer E)
 export type Fit<S extends Shape, A extends Shape> = Fits<S['length'], A['length']> extends true ? Fits<Last<S>, Last<A>> : false;
 export type Takes<S extends Shape, A extends Shape> = Fit<S, A> extends true ? unknown : `takes [${Show<A>}] but got [${Show<S>}]`;
 export type Spatial<C extends number> = readonly [number, number, number, C];
+export type Sequences<C extends number> = readonly [number, number, C];
 /** Batch and channels survive pooling, the spatial sizes are computed at run time. */
 export type Pooled<S extends Shape> = readonly [S[0], number, number, Last<S>];
