@@ -1,6 +1,8 @@
 // The least time that this machine could take for a workload, as one more program of the benchmark (see serve.ts):
 //   fma     as many fused multiply-adds as an mnist-cnn step has (366 million floating-point operations), in registers
-//   stream  4 reads and 3 writes for each of 50 M floats, as AdamW needs, without arithmetic to speak of
+//   stream N M  N + 1 reads and N writes for each of M million floats, as an optimizer with N - 1 slots needs (AdamW:
+//   3),
+//               without arithmetic to speak of
 // Compiled for this machine (-O3 -march=native) by floors.ts; runs on as many threads as POLLUX_THREADS says, or all
 // CPUs.
 #include <sched.h>
@@ -75,35 +77,46 @@ std::unique_ptr<float[], decltype(&std::free)> floats(int64_t size) {
   return {memory, &std::free};
 }
 
-struct Arrays {
-  static constexpr int64_t size = 50'000'000;
-  std::unique_ptr<float[], decltype(&std::free)> p = floats(size), g = floats(size), m = floats(size), v = floats(size);
-};
+constexpr int most_states = 4;
+using Array = decltype(floats(0));
 
-void stream(Arrays& arrays) {
+template <int states>
+void stream(const std::vector<Array>& arrays, int64_t size) {
   on_all_threads([&](int index, int count) {
-    float* __restrict p = arrays.p.get();
-    float* __restrict m = arrays.m.get();
-    float* __restrict v = arrays.v.get();
-    const float* __restrict g = arrays.g.get();
-    const int64_t stop = Arrays::size * (index + 1) / count;
-    for (int64_t i = Arrays::size * index / count; i < stop; i++) {
-      m[i] += g[i];
-      v[i] += g[i];
-      p[i] += g[i];
+    const float* __restrict g = arrays[states].get();
+    float* __restrict state[states];
+    for (int s = 0; s < states; s++) state[s] = arrays[s].get();
+    const int64_t stop = size * (index + 1) / count;
+    for (int64_t i = size * index / count; i < stop; i += lanes) {
+      const Vector gradient = *reinterpret_cast<const Vector*>(g + i);
+      for (int s = 0; s < states; s++) *reinterpret_cast<Vector*>(state[s] + i) += gradient;
     }
   });
+}
+
+std::function<void()> stream_of(int states, int64_t size) {
+  // Shared: the function outlives this call. Threads begin at whole vectors.
+  const auto arrays = std::make_shared<std::vector<Array>>();
+  for (int i = 0; i <= states; i++) arrays->push_back(floats(size + lanes));
+  constexpr void (*kinds[most_states])(const std::vector<Array>&, int64_t) = {stream<1>, stream<2>, stream<3>,
+                                                                              stream<4>};
+  const auto run = kinds[states - 1];
+  size = size / (lanes * thread_count()) * (lanes * thread_count());
+  return [=] { run(*arrays, size); };
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string kind = argc > 1 ? argv[1] : "";
-  const auto arrays = kind == "stream" ? std::make_unique<Arrays>() : nullptr;
+  const bool streams = kind == "stream";
+  const int states = streams ? std::atoi(argv[2]) : 0;
+  if (streams && (states < 1 || states > most_states)) return 1;
   const std::function<void()> step =
-      arrays ? std::function<void()>([&] { stream(*arrays); }) : [] { multiply_add(366e6); };
-  std::printf("{\"title\": \"%s on %d threads\"}\n", kind == "stream" ? "4 reads and 3 writes" : "FMA loop",
-              thread_count());
+      streams ? stream_of(states, std::atoll(argv[3]) * 1'000'000) : [] { multiply_add(366e6); };
+  const std::string title =
+      streams ? std::to_string(states + 1) + " reads and " + std::to_string(states) + " writes" : "FMA loop";
+  std::printf("{\"title\": \"%s on %d threads\"}\n", title.c_str(), thread_count());
   std::fflush(stdout);
   for (int steps; std::scanf("%d", &steps) == 1; std::fflush(stdout)) {
     std::printf("{\"ms\": [");

@@ -1,3 +1,4 @@
+import type { Floor } from './floors.js';
 import type { Command } from './program.js';
 import type { Precision } from './serve.js';
 
@@ -13,10 +14,28 @@ export interface Workload {
   /** Peers that know this workload. */
   readonly peers: readonly ('pytorch' | 'tfjs')[];
   /** The least time that this machine could take: a loop that moves the same bytes or does the same arithmetic, and nothing else. */
-  readonly floor?: 'fma' | 'stream';
+  readonly floor?: Floor;
   /** Name of the time, where it is not a step's. */
   readonly unit?: string;
 }
+
+/** Optimizers whose update is one pass, by the arrays that they write: the parameters and their state. */
+const written: Readonly<Record<string, number>> = {
+  sgd: 1,
+  momentum: 2,
+  adam: 3,
+  amsgrad: 4,
+  nadam: 3,
+  radam: 3,
+  adamax: 3,
+  rmsprop: 2,
+  'rmsprop-centered': 4,
+  adagrad: 2,
+  adadelta: 3,
+  rprop: 3,
+  lion: 2,
+  accumulate: 4,
+};
 
 export const workloads: readonly Workload[] = [
   {
@@ -33,8 +52,18 @@ export const workloads: readonly Workload[] = [
     precisions: ['float32'],
     pollux: pollux('optimizer'),
     peers: ['pytorch'],
-    floor: 'stream',
+    floor: { written: 3, millions: 50 },
   },
+  ...Object.entries(written).map(
+    ([name, count]): Workload => ({
+      name: `optimizer/${name}`,
+      what: `${name} update of 20 M parameters`,
+      precisions: ['float32'],
+      pollux: pollux('optimizer'),
+      peers: [],
+      floor: { written: count, millions: 20 },
+    }),
+  ),
   ...[
     ['handed-over', 'a plan without steps, handed to the executor and back'],
     ['empty-plan', 'a compiled function that does nothing; it runs on the calling thread'],
