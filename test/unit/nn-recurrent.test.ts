@@ -1,4 +1,4 @@
-import { compile, gradientsOf, nn, optim, PolluxError, stack, type Tensor, tensor, zeros } from 'pollux';
+import { compile, gradientsOf, nn, optim, PolluxError, scan, stack, type Tensor, tensor, zeros } from 'pollux';
 import { describe, expect, it } from 'vitest';
 import { readStored } from '../trajectories/read.js';
 
@@ -105,6 +105,26 @@ describe('cells', () => {
     const [other] = gradientsOf(unrolled.square().sum(), [cell.hiddenWeight]);
     expectNear(await dataOf(output), await dataOf(unrolled), 'output');
     expectNear(await dataOf(own!), await dataOf(other!), 'gradient of hiddenWeight');
+  });
+
+  it('LSTMCell is the body of a scan', async () => {
+    const [layer, cell] = [new nn.LSTM(3, 5), new nn.LSTMCell(3, 5)];
+    layer.loadStateDictionary(new Map([...(await cell.snapshot())].map(([path, value]) => [`layers.0.${path}`, value])));
+    const x = random([2, 4, 3]);
+    const start = { h: zeros([2, 5]) as Tensor, c: zeros([2, 5]) as Tensor };
+    const [end, all] = scan(
+      (state: typeof start, step: Tensor) => {
+        const next: typeof start = cell.forward(step, state);
+        return [next, next.h];
+      },
+      start,
+      x.transpose([1, 0, 2]) as Tensor,
+    );
+    const result = (layer as nn.LSTM).forward(x);
+    const [own] = gradientsOf(result.last.square().sum(), [layer.layers[0]!.inputWeight]);
+    const [other] = gradientsOf(end.h.square().sum(), [cell.inputWeight]);
+    expectNear(await dataOf(all.transpose([1, 0, 2])), await dataOf(result.output), 'output');
+    expectNear(await dataOf(other!), await dataOf(own!), 'gradient of inputWeight');
   });
 });
 
