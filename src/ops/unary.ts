@@ -36,7 +36,7 @@ export const unaryRecords = {
   abs: unaryRecord('abs', arithmetic, { gradient: ({ dy, inputs: [x] }) => mul(dy, sign(x)) }),
   sign: unaryRecord('sign', arithmetic, { stops: true }),
   exp: unaryRecord('exp', float, { gradient: ({ dy, y }) => mul(dy, y) }),
-  expm1: unaryRecord('expm1', float, { gradient: ({ dy, y }) => mul(dy, add(y, 1)) }),
+  expm1: unaryRecord('expm1', float, { gradient: ({ dy, inputs: [x] }) => mul(dy, exp(x)) }),
   log: unaryRecord('log', float, { gradient: ({ dy, inputs: [x] }) => div(dy, x) }),
   log1p: unaryRecord('log1p', float, { gradient: ({ dy, inputs: [x] }) => div(dy, add(x, 1)) }),
   sqrt: unaryRecord('sqrt', float, { gradient: ({ dy, y }) => div(mul(dy, 0.5), y) }),

@@ -1,8 +1,8 @@
 import type { DType } from '../graph/dtype.js';
 import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
-import { TensorBase } from './base.js';
 import type { Broadcast, CanBroadcast, SameType, Shape } from './shapes.js';
+import { SpecialPairs } from './specialPairs.js';
 import type { Tensor } from './tensor.js';
 import { operand, wrap } from './wrap.js';
 
@@ -16,7 +16,7 @@ function binary(op: (a: Value, b: Value) => Value, name: string, a: Tensor, b: O
 const unary = (op: (x: Value) => Value, x: Tensor): Tensor => wrap(op(x.value));
 
 /** Elementwise methods. Operands broadcast as in NumPy; dtypes must be equal, numbers take the tensor's. */
-export abstract class Arithmetic extends TensorBase {
+export abstract class Arithmetic extends SpecialPairs {
   add<S extends Shape, D extends DType, T extends Shape = readonly [], E extends DType = D>(
     this: Tensor<S, D>,
     b: number | (Tensor<T, E> & CanBroadcast<'add', S, T> & SameType<D, E>),
@@ -231,12 +231,6 @@ export abstract class Arithmetic extends TensorBase {
   }
   isFinite<S extends Shape>(this: Tensor<S>): Tensor<S, 'bool'> {
     return unary(ops.isFinite, this);
-  }
-  /** Values cut to [low, high]. */
-  clamp<S extends Shape, D extends DType>(this: Tensor<S, D>, low: number, high: number): Tensor<S, D>;
-  clamp(this: Tensor, low: number, high: number): Tensor {
-    if (low > high) throw new RangeError(`clamp: low ${low} is above high ${high}.`);
-    return this.maximum(low).minimum(high);
   }
   /** Conversion. Float to integer truncates toward zero and saturates; anything to bool is x != 0. */
   cast<S extends Shape, E extends DType>(this: Tensor<S>, dtype: E): Tensor<S, E> {
