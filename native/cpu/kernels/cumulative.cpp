@@ -64,11 +64,17 @@ struct Extreme {
   int32_t* places;
   Extreme(const Prepared& p, const RunContext& c)
       : x(input_data<T>(p, c, 0)), y(output_data<T>(p, c, 0)), places(output_data<int32_t>(p, c, 1)) {}
-  static State start() { return {T{0}, -1}; }
+  static State start() { return {least(), -1}; }
+  static T least() {
+    if constexpr (T(0.5) != 0) return largest ? -INFINITY : INFINITY;
+    constexpr T top = sizeof(T) == 4 ? T(INT32_MAX) : T(INT64_MAX);
+    return largest ? -top - 1 : top;
+  }
+  // Every number is at least the least, and a NaN is unequal to itself; so none of this branches.
   static State join(State s, State later) {
-    const bool wins = s.place < 0 || later.value != later.value ||
-                      (s.value == s.value && (largest ? later.value >= s.value : later.value <= s.value));
-    return wins ? later : s;
+    const bool wins =
+        (largest ? later.value >= s.value : later.value <= s.value) | static_cast<int>(later.value != later.value);
+    return {wins ? later.value : s.value, wins ? later.place : s.place};
   }
   State take(State s, int64_t e, int64_t i) const { return join(s, {x[e], static_cast<int32_t>(i)}); }
   void put(int64_t e, State s) const { y[e] = s.value, places[e] = s.place; }
