@@ -289,6 +289,8 @@ export class Optimizer implements Stateful {
     }
     putBack(this.name, this.stateDictionary(), source);
     schedulesFrom(this.#schedules, source);
+    // What is thawed after a resume counts its own steps, as it would have without the break.
+    this.#begun = [...source].some(([path, { data }]) => (path === 'step' || path === 'pending') && Number(data[0]) > 0);
   }
 
   /** Frees the state. */

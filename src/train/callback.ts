@@ -13,6 +13,10 @@ export interface RunContext {
   readonly step: number;
   /** Epochs done. */
   readonly history: History;
+  /** Copies of all weights: the model's, and its average's where the trainer has one. */
+  snapshot(): Promise<TensorMap>;
+  /** Puts back what `snapshot` gave. */
+  restore(weights: TensorMap): void;
   /** Ends the run after the step in flight; the epoch is closed as usual. The reason stands in `history.stopped`. */
   stop(reason: string): void;
 }

@@ -9,12 +9,14 @@ import {
   type RunState,
   saveCheckpoint,
   type SkippedCheckpoint,
+  type TensorMap,
 } from '../io/index.js';
 import type { Module } from '../nn/index.js';
-import type { Optimizer } from '../optim/index.js';
+import type { Optimizer, WeightAverage } from '../optim/index.js';
 import { Device } from '../runtime/index.js';
 import { generator } from '../tensor/index.js';
 import { version } from '../version.js';
+import { averagePrefix } from './averaging.js';
 import type { Callback } from './callback.js';
 import type { MonitorOptions } from './monitor.js';
 
@@ -48,6 +50,7 @@ export const bestFolder = (folder: string): string => join(folder, 'best');
 export interface Trained {
   readonly model: Module;
   readonly optimizer: Optimizer;
+  readonly average: WeightAverage | undefined;
   readonly device: string;
   readonly callbacks: readonly Callback[];
 }
@@ -61,7 +64,8 @@ export interface Position {
 }
 
 /** Tensors of callbacks lie in the optimizer's file under these names. */
-const prefixOf = (callback: Callback, place: number): string => `callback:${callback.name ?? place}/`;
+const callbackPrefix = 'callback:';
+const prefixOf = (callback: Callback, place: number): string => `${callbackPrefix}${callback.name ?? place}/`;
 
 /** What the trainer stores beside its own state. */
 interface Extra {
@@ -78,12 +82,13 @@ const finite = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Js
 /** Writes one checkpoint; no step may be in flight. */
 export async function writeCheckpoint(
   { folder, keep }: { folder: string; keep: number },
-  { model, optimizer, device, callbacks }: Trained,
+  { model, optimizer, average, device, callbacks }: Trained,
   position: Position,
   signal?: AbortSignal,
 ): Promise<string> {
   const [weights, slots] = await Promise.all([model.snapshot(), optimizer.snapshot()]);
   const tensors = new Map<string, HostArray>(slots);
+  for (const [path, tensor] of (await average?.snapshot()) ?? []) tensors.set(averagePrefix + path, tensor);
   const states: Record<string, Json> = {};
   for (const [place, callback] of callbacks.entries()) {
     const state = callback.state?.();
@@ -107,10 +112,14 @@ export async function writeCheckpoint(
   return path;
 }
 
+/** The tensors whose names begin with a prefix, without it. */
+export const under = (prefix: string, tensors: TensorMap): Map<string, HostArray> =>
+  new Map([...tensors].flatMap(([path, tensor]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), tensor] as const] : [])));
+
 /** Puts a run back to the newest sound checkpoint of the folder; undefined if there is none. */
 export async function readCheckpoint(
   folder: string,
-  { model, optimizer, callbacks }: Omit<Trained, 'device'>,
+  { model, optimizer, average, callbacks }: Omit<Trained, 'device'>,
 ): Promise<(Position & { path: string; skipped: readonly SkippedCheckpoint[] }) | undefined> {
   const latest = await latestCheckpoint(folder);
   if (!latest) return undefined;
@@ -119,14 +128,13 @@ export async function readCheckpoint(
   model.loadStateDictionary(weights);
   // Before the optimizer: it has state for what is trained.
   if (frozen) for (const [path, parameter] of model.parameters()) parameter.trainable = !frozen.includes(path);
-  optimizer.restore(slots);
+  const foreign = (path: string): boolean => path.startsWith(callbackPrefix) || path.startsWith(averagePrefix);
+  optimizer.restore(new Map([...slots].filter(([path]) => !foreign(path))));
+  average?.restore(under(averagePrefix, slots));
   for (const [place, callback] of callbacks.entries()) {
     const prefix = prefixOf(callback, place);
     if (!(prefix in states)) continue;
-    const own = [...slots]
-      .filter(([path]) => path.startsWith(prefix))
-      .map(([path, tensor]) => [path.slice(prefix.length), tensor] as const);
-    callback.restore?.({ values: states[prefix]!, tensors: new Map(own) });
+    callback.restore?.({ values: states[prefix]!, tensors: under(prefix, slots) });
   }
   generator.seed = BigInt(state.seed);
   generator.step = BigInt(random);

@@ -31,13 +31,13 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
       if (monitor.improved(event)) {
         waited = 0;
         bestEpoch = event.epoch;
-        if (restoreBest) weights = await context.model.snapshot();
+        if (restoreBest) weights = await context.snapshot();
       } else if (++waited >= patience) {
         context.stop(`${monitor.nameFor(event)} has not improved on ${monitor.best} for ${waited} epochs; the best was epoch ${bestEpoch}`);
       }
     },
     onFitEnd(context, error) {
-      if (weights && error === undefined) context.model.loadStateDictionary(weights);
+      if (weights && error === undefined) context.restore(weights);
     },
     state: () => ({
       values: { waited, bestEpoch, best: Number.isNaN(monitor.best) ? null : monitor.best },

@@ -2,7 +2,8 @@ import { AbortError } from '../errors.js';
 import type { Json } from '../io/index.js';
 import type { StepMeasurement } from '../tensor/index.js';
 import type { Callback, RunContext } from './callback.js';
-import { bestFolder, readCheckpoint, type Trained, writeCheckpoint } from './checkpoints.js';
+import { averagePrefix, withAverage } from './averaging.js';
+import { bestFolder, readCheckpoint, type Trained, under, writeCheckpoint } from './checkpoints.js';
 import { evaluateOn } from './evaluate.js';
 import type { CheckpointEvent, EpochEvent, Figures, History, TrainEvent } from './events.js';
 import type { FitOptions } from './fitOptions.js';
@@ -58,11 +59,11 @@ class Fit {
 
   constructor(task: FitTask) {
     const { options, programs, device } = task;
-    const { model, optimizer } = programs.definition;
+    const { model, optimizer, average } = programs.definition;
     this.#task = task;
     this.#options = options;
     this.#callbacks = options.callbacks ?? [];
-    this.#trained = { model, optimizer, device, callbacks: this.#callbacks };
+    this.#trained = { model, optimizer, average, device, callbacks: this.#callbacks };
     this.#reporter = new Reporter(options, task.source.length);
     const best = options.checkpoint?.best;
     this.#best = best ? new Monitor('fit.checkpoint.best', best === true ? {} : best) : undefined;
@@ -77,6 +78,14 @@ class Fit {
         return fit.#history.steps;
       },
       history: this.#history,
+      async snapshot() {
+        const averages = [...((await average?.snapshot()) ?? [])].map(([path, tensor]) => [averagePrefix + path, tensor] as const);
+        return new Map([...(await model.snapshot()), ...averages]);
+      },
+      restore(weights) {
+        model.loadStateDictionary(new Map([...weights].filter(([path]) => !path.startsWith(averagePrefix))));
+        average?.restore(under(averagePrefix, weights));
+      },
       stop(reason) {
         fit.#history.stopped ??= reason;
       },
@@ -84,7 +93,9 @@ class Fit {
   }
 
   async run(): Promise<History> {
+    const { programs } = this.#task;
     let failure: { error: unknown } | undefined;
+    programs.training = true;
     try {
       await this.#resume();
       for (const callback of this.#callbacks) await callback.onFitStart?.(this.#context);
@@ -93,6 +104,7 @@ class Fit {
     } catch (error) {
       failure = { error };
     }
+    programs.training = false;
     await this.#end(failure);
     return this.#history;
   }
@@ -279,7 +291,7 @@ class Fit {
     const { validation, programs } = this.#task;
     const { validateEvery = 1, signal } = this.#options;
     if (!validation || this.#epoch % validateEvery !== 0) return undefined;
-    const figures = await evaluateOn(programs, validation, signal);
+    const figures = await withAverage(this.#trained.average, () => evaluateOn(programs, validation, signal));
     for (const callback of this.#callbacks) await callback.onEvaluate?.(figures, this.#context);
     return figures;
   }

@@ -1,6 +1,6 @@
 import type { Collected } from '../metrics/index.js';
 import type { Module } from '../nn/index.js';
-import type { Optimizer } from '../optim/index.js';
+import type { Optimizer, WeightAverage } from '../optim/index.js';
 import { type Compiled, compile, type Precision, type RunCallOptions, type StepMeasurement, Tensor } from '../tensor/index.js';
 import { PolluxError } from '../errors.js';
 import { type BatchArguments, type BatchTensors, fieldsOf, samplesOf, takeFields } from './fields.js';
@@ -21,6 +21,7 @@ export interface StepResult {
 export interface Definition {
   readonly model: Module;
   readonly optimizer: Optimizer;
+  readonly average: WeightAverage | undefined;
   readonly inputs: readonly string[];
   readonly target: string;
   readonly loss: ((output: Tensor, target: Tensor) => Tensor) | undefined;
@@ -51,17 +52,20 @@ export interface BatchFigures {
 export class Programs {
   readonly definition: Definition;
   readonly collected: readonly Collected[];
+  /** A run of training is under way. */
+  training = false;
   readonly #train: Step;
   readonly #evaluate: Step;
   readonly #forward: Compiled<[inputs: readonly Tensor[]], Tensor>;
 
   constructor(definition: Definition) {
-    const { model, optimizer, inputs, options } = definition;
+    const { model, optimizer, average, inputs, options } = definition;
     this.definition = definition;
     this.collected = definition.metrics.filter(isCollected);
-    this.#train = compile({ ...options, state: [model, optimizer] }, (batch: BatchTensors): Measured => {
+    this.#train = compile({ ...options, state: [model, optimizer, ...(average ? [average] : [])] }, (batch: BatchTensors): Measured => {
       const { output: _, ...result } = this.#measure(batch);
       void optimizer.minimize(result.loss);
+      void average?.update();
       return { ...result, gathered: {} };
     });
     this.#evaluate = compile({ ...options, state: [model] }, (batch: BatchTensors): Measured => {

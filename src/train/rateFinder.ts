@@ -56,11 +56,12 @@ export async function findLearningRate(programs: Programs, data: unknown, option
   if (!(Number.isInteger(steps) && steps >= 10))
     throw new RangeError(`findLearningRate: steps must be an integer of at least 10, got ${steps}.`);
   if (!(smoothing >= 0 && smoothing < 1)) throw new RangeError(`findLearningRate: smoothing must lie in [0, 1), got ${smoothing}.`);
-  const { model, optimizer } = programs.definition;
+  const { model, optimizer, average } = programs.definition;
   const source = new Source(data, { batchSize, shuffle: true, seed, stepsPerEpoch: steps });
   const before = {
     model: await model.snapshot(),
     optimizer: await optimizer.snapshot(),
+    average: await average?.snapshot(),
     rates: [optimizer, ...optimizer.groups].map(({ learningRate }) => learningRate),
     random: { seed: generator.seed, step: generator.step },
   };
@@ -84,6 +85,7 @@ export async function findLearningRate(programs: Programs, data: unknown, option
     await source.close();
     model.loadStateDictionary(before.model);
     optimizer.restore(before.optimizer);
+    if (before.average) average!.restore(before.average);
     // The numbers as they were asked for, 0.1 rather than its float32. The common rate first: groups may follow it.
     optimizer.learningRate = before.rates[0]!;
     optimizer.groups.forEach((group, i) => {

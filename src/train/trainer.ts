@@ -1,10 +1,11 @@
 import { Dataset } from '../data/index.js';
-import { checkOptions } from '../errors.js';
+import { checkOptions, PolluxError } from '../errors.js';
 import type { Collected } from '../metrics/index.js';
 import { Module } from '../nn/index.js';
 import * as ops from '../ops/index.js';
-import { Optimizer, OptimizerDescription } from '../optim/index.js';
+import { Optimizer, OptimizerDescription, type WeightAverage } from '../optim/index.js';
 import { evaluate, type Precision, resolveDevice, Tensor, wrap } from '../tensor/index.js';
+import { withAverage } from './averaging.js';
 import { readCheckpoint } from './checkpoints.js';
 import { evaluateOn } from './evaluate.js';
 import type { Figures, History } from './events.js';
@@ -25,6 +26,11 @@ interface CommonOptions<F extends string> {
    * `{ name, sum }` or `{ name, takes, compute }`.
    */
   metrics?: readonly (MetricName | Metric | Collected)[];
+  /**
+   * Averages the weights as training goes on: `(model) => optim.ema(model, { decay: 0.999 })`. Validation, `evaluate` and `predict`
+   * then take the averaged weights; `await trainer.average.swap()` puts them into the model for good.
+   */
+  average?: (model: Module) => WeightAverage;
   /** Fields of a batch that go into `model.forward`, in this order. Default ['x']. */
   inputs?: readonly F[];
   /** Field that loss and metrics compare with. Default 'y'. */
@@ -53,7 +59,15 @@ export interface StepOptions<M extends Module = Module, F extends string = 'x' |
 
 export type TrainerOptions<M extends Module = Module, F extends string = 'x' | 'y'> = LossOptions<F> | StepOptions<M, F>;
 
-const optionNames = ['loss', 'step', 'optimizer', 'metrics', 'inputs', 'target', 'device', 'precision', 'debug'];
+export interface EvaluateOptions {
+  /** Samples of a dataset that go through at once. Default 256. */
+  batchSize?: number;
+  signal?: AbortSignal;
+  /** Take the averaged weights, where the trainer has an `average`. Default true. */
+  averaged?: boolean;
+}
+
+const optionNames = ['loss', 'step', 'optimizer', 'metrics', 'inputs', 'target', 'average', 'device', 'precision', 'debug'];
 const evaluationBatch = 256;
 
 /** Trains, evaluates and runs a model. The step is one compiled plan; the event loop stays free. */
@@ -61,11 +75,13 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
   readonly model: M;
   readonly optimizer: Optimizer;
   readonly device: string;
+  /** What `average` made. */
+  readonly average: WeightAverage | undefined;
   readonly #programs: Programs;
 
   constructor(model: M, options: TrainerOptions<M, F>) {
     checkOptions('Trainer', options, optionNames);
-    const { loss, step, optimizer, metrics = [], inputs = ['x'], target = 'y', device, precision, debug } = options;
+    const { loss, step, optimizer, metrics = [], inputs = ['x'], target = 'y', average, device, precision, debug } = options;
     if (!(model instanceof Module)) throw new TypeError('Trainer: the model must be an nn.Module, such as new nn.Sequential(...).');
     if ((typeof loss === 'function') === (typeof step === 'function'))
       throw new TypeError(
@@ -77,9 +93,11 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
     this.model = model;
     this.optimizer = optimizer instanceof Optimizer ? optimizer : optimizer.for(model);
     this.device = resolveDevice(device);
+    this.average = average?.(model);
     this.#programs = new Programs({
       model,
       optimizer: this.optimizer,
+      average: this.average,
       inputs: inputs as readonly string[],
       target,
       loss,
@@ -106,20 +124,32 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
   }
 
   /** Loss and metrics over one pass of the data, in inference mode. */
-  evaluate(data: TrainingData<F>, options: { batchSize?: number; signal?: AbortSignal } = {}): Promise<Figures> {
-    checkOptions('evaluate', options, ['batchSize', 'signal']);
-    return evaluateOn(this.#programs, new Source(data, { batchSize: options.batchSize ?? evaluationBatch }), options.signal);
+  evaluate(data: TrainingData<F>, options: EvaluateOptions = {}): Promise<Figures> {
+    checkOptions('evaluate', options, ['batchSize', 'signal', 'averaged']);
+    const source = new Source(data, { batchSize: options.batchSize ?? evaluationBatch });
+    return this.#averaged(options, () => evaluateOn(this.#programs, source, options.signal));
+  }
+
+  /** With the averaged weights in the model, if there are any; never under a step's feet. */
+  #averaged<R>({ averaged = true }: EvaluateOptions, fn: () => Promise<R>): Promise<R> {
+    if (!averaged || !this.average) return fn();
+    if (this.#programs.training) {
+      const message = 'Trainer: while a run is under way its averaged weights cannot be put in; ask for { averaged: false }, or wait.';
+      return Promise.reject(new PolluxError('INVALID_ARGUMENT', message));
+    }
+    return withAverage(this.average, fn);
   }
 
   /**
    * Outputs of `model.forward` in inference mode: for one batch (an input, or an object with the input fields), or for all the
    * batches of data, in order.
    */
-  async predict(
-    data: FieldData | BatchData | TrainingData<never>,
-    options: { batchSize?: number; signal?: AbortSignal } = {},
-  ): Promise<Tensor> {
-    checkOptions('predict', options, ['batchSize', 'signal']);
+  async predict(data: FieldData | BatchData | TrainingData<never>, options: EvaluateOptions = {}): Promise<Tensor> {
+    checkOptions('predict', options, ['batchSize', 'signal', 'averaged']);
+    return this.#averaged(options, () => this.#predict(data, options));
+  }
+
+  async #predict(data: FieldData | BatchData | TrainingData<never>, options: EvaluateOptions): Promise<Tensor> {
     const { batchSize = evaluationBatch, signal } = options;
     const call = signal ? { signal } : {};
     const { inputs } = this.#programs.definition;
@@ -154,7 +184,7 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
    * @throws CHECKPOINT_CORRUPT, SHAPE_MISMATCH, IO_FAILED.
    */
   async restore(folder: string): Promise<number | undefined> {
-    return (await readCheckpoint(folder, { model: this.model, optimizer: this.optimizer, callbacks: [] }))?.step;
+    return (await readCheckpoint(folder, { model: this.model, optimizer: this.optimizer, average: this.average, callbacks: [] }))?.step;
   }
 
   /** The training step as a table; empty before the first step. */
