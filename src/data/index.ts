@@ -22,3 +22,5 @@ export { type Sequence, SequenceDataset, type SequenceField, type SequenceOption
 export { collectSamples, StreamLoader, type StreamOptions, type StreamSample, type StreamState } from './streams.js';
 export { type ColumnEncoding, encodeTable, fitTable, type TableEncoding, type TabularDataset, type TabularOptions } from './tabular.js';
 export { MappedInWorkers, mapInWorkers, type WorkerOptions } from './workers.js';
+export { decodeImage, type DecodeOptions, ImageFolder, imageFolder, type ImageFolderOptions } from './images.js';
+export { cutMix, mixUp, type MixingOptions } from './mixing.js';

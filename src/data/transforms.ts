@@ -1,32 +1,12 @@
 import { PolluxError, checkOptions } from '../errors.js';
 import { checkWhole } from './checks.js';
+import { checkFill, copyWindow, type Fill, type ImageTransform, sameShape } from './imageTransform.js';
 import { below } from './philox.js';
 
-/** Height, width and channels of one image. */
-export type ImageShape = readonly [height: number, width: number, channels: number];
-
-/**
- * One step of `dataset.augment`. It works in place on one image at a time, in a float32 array that holds it at `at`.
- * `Size` is 'same' if images keep their shape, 'new' if they shrink.
- */
-export interface ImageTransform<Size extends 'same' | 'new' = 'same' | 'new'> {
-  readonly name: string;
-  readonly size: Size;
-  /** The shape that an image has afterwards; throws if it does not fit. */
-  outputShape(shape: ImageShape): ImageShape;
-  /** Changes the image at `images[at ...]`; `words` are four random 32-bit words of this image, epoch and transform alone. */
-  apply(images: Float32Array, at: number, shape: ImageShape, words: Uint32Array): void;
-}
-
-const sameShape = (shape: ImageShape): ImageShape => shape;
-
-/** What shows where an image was moved away: a number, or 'edge' to repeat the border pixel. */
-export type Fill = number | 'edge';
-
-function checkFill(where: string, fill: Fill): Fill {
-  if (fill === 'edge' || (typeof fill === 'number' && !Number.isNaN(fill))) return fill;
-  throw new TypeError(`${where}: fill must be a number or 'edge', got ${String(fill)}.`);
-}
+export type { Fill, ImageShape, ImageTransform } from './imageTransform.js';
+export { colorJitter, gaussianBlur, randomErasing, randomGrayscale } from './imageColor.js';
+export { centerCrop, randomAffine, randomResizedCrop, resize } from './imageGeometry.js';
+export { randAugment } from './randAugment.js';
 
 /** Subtracts the mean and divides by the standard deviation: one number for all channels, or one per channel. */
 export function normalize(options: { mean: number | readonly number[]; std: number | readonly number[] }): ImageTransform<'same'> {
@@ -134,41 +114,3 @@ export function randomFlip(options: { probability?: number } = {}): ImageTransfo
     },
   };
 }
-
-/**
- * Writes the window of `source` whose corner is (top, left), which may lie outside, to `target[at ...]`. Each row is
- * a left border, a run of pixels and a right border: this is a training step's host work, and tests per pixel cost it tenfold.
- */
-function copyWindow(
-  source: Float32Array,
-  [height, width, channels]: ImageShape,
-  target: Float32Array,
-  at: number,
-  [outHeight, outWidth]: ImageShape,
-  top: number,
-  left: number,
-  fill: Fill,
-): void {
-  const value = fill === 'edge' ? 0 : fill;
-  const runStart = clamp(-left, 0, outWidth);
-  const runStop = clamp(width - left, runStart, outWidth);
-  for (let y = 0; y < outHeight; y++) {
-    const row = at + y * outWidth * channels;
-    const from = clamp(y + top, 0, height - 1) * width * channels;
-    const inside = fill === 'edge' || (y + top >= 0 && y + top < height);
-    const start = row + (inside ? runStart : outWidth) * channels;
-    const stop = row + (inside ? runStop : outWidth) * channels;
-    const offset = from + left * channels - row;
-    for (let i = start; i < stop; i++) target[i] = source[i + offset]!;
-    if (fill === 'edge') {
-      const last = from + (width - 1) * channels;
-      for (let i = row; i < start; i++) target[i] = source[from + ((i - row) % channels)]!;
-      for (let i = stop; i < row + outWidth * channels; i++) target[i] = source[last + ((i - row) % channels)]!;
-    } else {
-      for (let i = row; i < start; i++) target[i] = value;
-      for (let i = stop; i < row + outWidth * channels; i++) target[i] = value;
-    }
-  }
-}
-
-const clamp = (i: number, least: number, most: number): number => Math.max(least, Math.min(most, i));
