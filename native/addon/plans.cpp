@@ -24,7 +24,7 @@ Napi::Value load_plan(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   for (const PlanStep& step : plan->steps()) {
-    if (device->has_kernel(step.step.kernel)) continue;
+    if (step.loop != wire::no_index || device->has_kernel(step.step.kernel)) continue;
     Environment::of(info.Env())
         ->throw_error("UNSUPPORTED", "The device '" + device->name() + "' has no kernel '" + step.step.kernel +
                                          "' (step " + std::to_string(step.step.index) + ", " + step.step.label + ").");

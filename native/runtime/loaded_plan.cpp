@@ -12,7 +12,8 @@ class DiscardJob : public Job {
       : device_(device), plan_(std::move(plan)), prepared_(std::move(prepared)), need_(need) {}
 
   void execute(bool) override {
-    for (PolluxPrepared* step : prepared_) device_->backend().discard(device_->handle(), step);
+    for (PolluxPrepared* step : prepared_)
+      if (step) device_->backend().discard(device_->handle(), step);
     if (need_) device_->remove_need(need_);
   }
 
@@ -66,6 +67,10 @@ bool LoadedPlan::prepare_steps(const char** code, std::string* message) {
   const PolluxBackend& backend = device_->backend();
   for (size_t i = prepared_.size(); i < plan_->steps().size(); ++i) {
     const PolluxStep& step = plan_->steps()[i].step;
+    if (plan_->steps()[i].loop != wire::no_index) {
+      prepared_.push_back(nullptr);
+      continue;
+    }
     PolluxPrepared* prepared = nullptr;
     uint64_t scratch = 0;
     char text[512] = "";

@@ -16,8 +16,8 @@ uint64_t byte_size(int32_t dtype);
 struct PlanTensor {
   PolluxOperand operand;
   wire::LocationKind kind;
-  uint32_t index;
-  uint64_t offset;
+  uint32_t index;   ///< of the binding, the result, or the move
+  uint64_t offset;  ///< in that memory; from where the move is
   int64_t lowest;   ///< bytes from `offset` to the lowest element, <= 0
   uint64_t extent;  ///< bytes from the lowest element to the end of the highest; 0 if there are no elements
 };
@@ -26,6 +26,23 @@ struct PlanStep {
   PolluxStep step;                ///< as the backend sees it
   std::vector<uint32_t> tensors;  ///< inputs, then outputs
   bool commit;
+  uint32_t loop;  ///< number of the loop that it stands for, else wire::no_index; a loop calls no kernel
+};
+
+/// How the address of some tensors changes with the iteration i: that of `first` at i = 0, if there is one; else that
+/// of `even` or `odd`, as i is, and start + i * stride bytes further on.
+struct PlanMove {
+  uint32_t first, even, odd;
+  int64_t start, stride;
+  std::vector<uint32_t> tensors;  ///< those that move so
+};
+
+/// Steps that run `length` times.
+struct PlanLoop {
+  uint64_t length;
+  size_t begin, end;  ///< its steps, those of loops inside it included
+  uint32_t outer;     ///< the loop around it, else wire::no_index
+  std::vector<PlanMove> moves;
 };
 
 /// An immutable plan. Every offset, index and extent in it has been checked against the memory that it refers to.
@@ -45,6 +62,7 @@ class Plan {
   const std::vector<uint64_t>& results() const { return results_; }  ///< bytes of each
   const std::vector<PlanTensor>& tensors() const { return tensors_; }
   const std::vector<PlanStep>& steps() const { return steps_; }
+  const std::vector<PlanLoop>& loops() const { return loops_; }
   const std::vector<uint8_t>& constants() const { return constants_; }
   uint64_t constant_bytes() const { return constant_bytes_; }
   /// Called once the constants lie on the device.
@@ -62,6 +80,7 @@ class Plan {
   std::vector<uint64_t> results_;
   std::vector<PlanTensor> tensors_;
   std::vector<PlanStep> steps_;
+  std::vector<PlanLoop> loops_;
   std::vector<uint8_t> constants_;
   // What the steps point to.
   std::vector<char> strings_;

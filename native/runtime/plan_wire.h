@@ -10,15 +10,16 @@
 namespace pollux::wire {
 
 constexpr uint64_t magic = 0x4c5058554c4c4f50ull;
-constexpr uint32_t version = 2;
+constexpr uint32_t version = 3;
 constexpr uint32_t no_text = 0xffffffffu;
+constexpr uint32_t no_index = 0xffffffffu;
 constexpr uint64_t section_alignment = 64;
 constexpr uint32_t commit_flag = 1;
 constexpr uint32_t program_flag = 2;
 constexpr uint32_t append_flag = 4;
 
-enum class LocationKind : uint32_t { arena = 0, binding = 1, result = 2, constant = 3 };
-constexpr uint32_t location_kind_count = 4;
+enum class LocationKind : uint32_t { arena = 0, binding = 1, result = 2, constant = 3, moving = 4 };
+constexpr uint32_t location_kind_count = 5;
 enum class BindingKind : uint32_t { input = 0, state = 1 };
 constexpr uint32_t binding_kind_count = 2;
 enum class Queue : uint32_t { compute = 0, copy = 1, communicate = 2 };
@@ -101,7 +102,7 @@ struct Step {
   uint32_t wait_count;
   uint32_t flags;
   uint32_t queue;
-  uint32_t padding;
+  uint32_t loop;
   double flops;
   double bytes;
 };
@@ -120,9 +121,35 @@ static_assert(offsetof(Step, waits) == 56);
 static_assert(offsetof(Step, wait_count) == 64);
 static_assert(offsetof(Step, flags) == 68);
 static_assert(offsetof(Step, queue) == 72);
-static_assert(offsetof(Step, padding) == 76);
+static_assert(offsetof(Step, loop) == 76);
 static_assert(offsetof(Step, flops) == 80);
 static_assert(offsetof(Step, bytes) == 88);
+
+struct Loop {
+  uint64_t length;
+  uint32_t steps;
+  uint32_t padding;
+};
+static_assert(sizeof(Loop) == 16);
+static_assert(offsetof(Loop, length) == 0);
+static_assert(offsetof(Loop, steps) == 8);
+static_assert(offsetof(Loop, padding) == 12);
+
+struct Move {
+  uint32_t loop;
+  uint32_t first;
+  uint32_t even;
+  uint32_t odd;
+  int64_t start;
+  int64_t stride;
+};
+static_assert(sizeof(Move) == 32);
+static_assert(offsetof(Move, loop) == 0);
+static_assert(offsetof(Move, first) == 4);
+static_assert(offsetof(Move, even) == 8);
+static_assert(offsetof(Move, odd) == 12);
+static_assert(offsetof(Move, start) == 16);
+static_assert(offsetof(Move, stride) == 24);
 
 struct Header {
   uint64_t magic;
@@ -142,6 +169,10 @@ struct Header {
   uint64_t instructions_count;
   uint64_t steps_offset;
   uint64_t steps_count;
+  uint64_t loops_offset;
+  uint64_t loops_count;
+  uint64_t moves_offset;
+  uint64_t moves_count;
   uint64_t integers_offset;
   uint64_t integers_count;
   uint64_t numbers_offset;
@@ -151,7 +182,7 @@ struct Header {
   uint64_t constants_offset;
   uint64_t constants_count;
 };
-static_assert(sizeof(Header) == 192);
+static_assert(sizeof(Header) == 224);
 static_assert(offsetof(Header, magic) == 0);
 static_assert(offsetof(Header, version) == 8);
 static_assert(offsetof(Header, header_bytes) == 12);
@@ -169,14 +200,18 @@ static_assert(offsetof(Header, instructions_offset) == 96);
 static_assert(offsetof(Header, instructions_count) == 104);
 static_assert(offsetof(Header, steps_offset) == 112);
 static_assert(offsetof(Header, steps_count) == 120);
-static_assert(offsetof(Header, integers_offset) == 128);
-static_assert(offsetof(Header, integers_count) == 136);
-static_assert(offsetof(Header, numbers_offset) == 144);
-static_assert(offsetof(Header, numbers_count) == 152);
-static_assert(offsetof(Header, strings_offset) == 160);
-static_assert(offsetof(Header, strings_count) == 168);
-static_assert(offsetof(Header, constants_offset) == 176);
-static_assert(offsetof(Header, constants_count) == 184);
+static_assert(offsetof(Header, loops_offset) == 128);
+static_assert(offsetof(Header, loops_count) == 136);
+static_assert(offsetof(Header, moves_offset) == 144);
+static_assert(offsetof(Header, moves_count) == 152);
+static_assert(offsetof(Header, integers_offset) == 160);
+static_assert(offsetof(Header, integers_count) == 168);
+static_assert(offsetof(Header, numbers_offset) == 176);
+static_assert(offsetof(Header, numbers_count) == 184);
+static_assert(offsetof(Header, strings_offset) == 192);
+static_assert(offsetof(Header, strings_count) == 200);
+static_assert(offsetof(Header, constants_offset) == 208);
+static_assert(offsetof(Header, constants_count) == 216);
 
 /// The sections of an encoded plan. They point into the buffer, which must outlive the view and be aligned to 8 bytes.
 struct View {
@@ -187,6 +222,8 @@ struct View {
   std::span<const Attribute> attributes;
   std::span<const Instruction> instructions;
   std::span<const Step> steps;
+  std::span<const Loop> loops;
+  std::span<const Move> moves;
   std::span<const int64_t> integers;
   std::span<const double> numbers;
   std::span<const uint8_t> strings;
@@ -228,6 +265,8 @@ inline bool open(const void* data, uint64_t bytes, View* view, std::string* erro
   if (!section("attributes", header.attributes_offset, header.attributes_count, view->attributes)) return false;
   if (!section("instructions", header.instructions_offset, header.instructions_count, view->instructions)) return false;
   if (!section("steps", header.steps_offset, header.steps_count, view->steps)) return false;
+  if (!section("loops", header.loops_offset, header.loops_count, view->loops)) return false;
+  if (!section("moves", header.moves_offset, header.moves_count, view->moves)) return false;
   if (!section("integers", header.integers_offset, header.integers_count, view->integers)) return false;
   if (!section("numbers", header.numbers_offset, header.numbers_count, view->numbers)) return false;
   if (!section("strings", header.strings_offset, header.strings_count, view->strings)) return false;

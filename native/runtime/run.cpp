@@ -11,6 +11,8 @@ struct RunJob::Memory {
   std::vector<void*> bindings;
   std::vector<void*> results;
   std::vector<void*> tensors;
+  std::vector<void*> operands;  // of the step that runs
+  bool committing = false;
   PolluxStatus* status() const { return reinterpret_cast<PolluxStatus*>(arena); }
 };
 
@@ -50,7 +52,7 @@ void RunJob::execute(bool nested) {
     return;
   }
   Memory memory;
-  if (begin(nested, &memory) && run_steps(nested, &memory)) {
+  if (begin(nested, &memory) && run_steps(0, plan_->plan().steps().size(), nested, &memory) != Flow::broken) {
     finish(&memory);
     return;
   }
@@ -100,6 +102,7 @@ bool RunJob::begin(bool nested, Memory* memory) {
   }
   if (!queued) return fail("INTERNAL", "The device '" + device.name() + "' refused an upload.");
   for (const PlanTensor& tensor : plan.tensors()) memory->tensors.push_back(address(tensor, *memory));
+  if (profile) step_nanoseconds.resize(plan.steps().size());
   return true;
 }
 
@@ -118,44 +121,82 @@ void* RunJob::address(const PlanTensor& tensor, const Memory& memory) const {
     case wire::LocationKind::constant:
       base = static_cast<char*>(plan_->constants());
       break;
+    case wire::LocationKind::moving:
+      break;  // known in the loop
   }
   return base ? base + tensor.offset : nullptr;  // no constants: only tensors without elements lie there
 }
 
-/// False if the run ends here: aborted, or an error of the device. A status word that is set is finish()'s to find.
-bool RunJob::run_steps(bool nested, Memory* memory) {
+namespace {
+
+/// Puts the tensors of a loop where they lie in iteration `i`.
+void move_tensors(const Plan& plan, const PlanLoop& loop, uint64_t i, std::vector<void*>* addresses) {
+  for (const PlanMove& move : loop.moves) {
+    char* base;
+    if (i == 0 && move.first != wire::no_index)
+      base = static_cast<char*>((*addresses)[move.first]);
+    else
+      base = static_cast<char*>((*addresses)[i % 2 ? move.odd : move.even]) + move.start +
+             static_cast<int64_t>(i) * move.stride;
+    for (const uint32_t tensor : move.tensors) (*addresses)[tensor] = base + plan.tensors()[tensor].offset;
+  }
+}
+
+}  // namespace
+
+/// Runs the steps from `begin` to `end`, loops as often as they say.
+RunJob::Flow RunJob::run_steps(size_t begin, size_t end, bool nested, Memory* memory) {
+  const Plan& plan = plan_->plan();
+  for (size_t i = begin; i < end; ++i) {
+    const uint32_t number = plan.steps()[i].loop;
+    if (number == wire::no_index) {
+      const Flow flow = run_step(i, nested, memory);
+      if (flow != Flow::on) return flow;
+      continue;
+    }
+    const PlanLoop& loop = plan.loops()[number];
+    for (uint64_t iteration = 0; iteration < loop.length; ++iteration) {
+      move_tensors(plan, loop, iteration, &memory->tensors);
+      const Flow flow = run_steps(loop.begin, loop.end, nested, memory);
+      if (flow != Flow::on) return flow;
+    }
+    i = loop.end - 1;
+  }
+  return Flow::on;
+}
+
+/// Broken if the run was aborted, or the device has failed. A status word that is set is finish()'s to find.
+RunJob::Flow RunJob::run_step(size_t i, bool nested, Memory* memory) {
   using Clock = std::chrono::steady_clock;
   Device& device = *plan_->device();
-  const auto& steps = plan_->plan().steps();
-  void* const scratch = memory->arena + plan_->scratch_offset();
-  std::vector<void*> operands;
-  bool committing = false;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const PlanStep& step = steps[i];
-    if (!committing) {
-      if (cancelled->load(std::memory_order_acquire) || (client && client->closed())) {
-        outcome = Outcome::aborted;
-        return false;
-      }
-      if (device.host_memory() && memory->status()->code != POLLUX_OK) return true;
-      committing = step.commit;
+  const PlanStep& step = plan_->plan().steps()[i];
+  if (!memory->committing) {
+    if (cancelled->load(std::memory_order_acquire) || (client && client->closed())) {
+      outcome = Outcome::aborted;
+      return Flow::broken;
     }
-    operands.clear();
-    for (const uint32_t tensor : step.tensors) operands.push_back(memory->tensors[tensor]);
-    const auto start = profile ? Clock::now() : Clock::time_point();
-    const PolluxResult result =
-        device.backend().enqueue(device.handle(), plan_->prepared()[i], operands.data(), scratch, memory->status());
-    std::string reason;
-    if (result != POLLUX_SUCCESS || ((profile || debug) && !device.synchronize(&reason)))
-      return fail("INTERNAL", "Step " + std::to_string(i) + " (" + step.step.kernel + ", " + step.step.label +
-                                  ") failed on " + device.name() + ". " + reason);
-    if (profile) step_nanoseconds.push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
-    // What has begun to commit is finished, whatever a scan finds.
-    if (debug && status.code == POLLUX_OK && !scan_outputs(step, memory)) return false;
-    if (debug && status.code != POLLUX_OK && !committing) return true;
-    if (!nested && device.host_memory()) device.executor().between_steps(*this);
+    if (device.host_memory() && memory->status()->code != POLLUX_OK) return Flow::over;
+    memory->committing = step.commit;
   }
-  return true;
+  memory->operands.clear();
+  for (const uint32_t tensor : step.tensors) memory->operands.push_back(memory->tensors[tensor]);
+  const auto start = profile ? Clock::now() : Clock::time_point();
+  const PolluxResult result = device.backend().enqueue(device.handle(), plan_->prepared()[i], memory->operands.data(),
+                                                       memory->arena + plan_->scratch_offset(), memory->status());
+  if (result != POLLUX_SUCCESS || profile || debug) {
+    std::string reason;
+    if (result != POLLUX_SUCCESS || !device.synchronize(&reason)) {
+      fail("INTERNAL", "Step " + std::to_string(i) + " (" + step.step.kernel + ", " + step.step.label + ") failed on " +
+                           device.name() + ". " + reason);
+      return Flow::broken;
+    }
+  }
+  if (profile) step_nanoseconds[i] += std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+  // What has begun to commit is finished, whatever a scan finds.
+  if (debug && status.code == POLLUX_OK && !scan_outputs(step, memory)) return Flow::broken;
+  if (debug && status.code != POLLUX_OK && !memory->committing) return Flow::over;
+  if (!nested && device.host_memory()) device.executor().between_steps(*this);
+  return Flow::on;
 }
 
 /// Debug mode: looks for the first non-finite float32 among the outputs of a step. False on an error of the device.

@@ -54,7 +54,10 @@ class RunJob : public Job {
   struct Memory;  // where everything of this run lies
   bool fail(const char* code, std::string text);
   bool begin(bool nested, Memory* memory);
-  bool run_steps(bool nested, Memory* memory);
+  /// Whether the run goes on after a step; `over` is a run that ends here as it should.
+  enum class Flow { on, over, broken };
+  Flow run_steps(size_t begin, size_t end, bool nested, Memory* memory);
+  Flow run_step(size_t i, bool nested, Memory* memory);
   bool scan_outputs(const PlanStep& step, Memory* memory);
   bool finish(Memory* memory);
   void* address(const PlanTensor& tensor, const Memory& memory) const;

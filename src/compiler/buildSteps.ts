@@ -1,16 +1,14 @@
 import { PolluxError } from '../errors.js';
 import type { Node } from '../graph/node.js';
-import { sizeOf } from '../graph/op.js';
-import { byteSize } from '../graph/dtype.js';
 import { constantOf } from './algebra.js';
 import { Constants } from './constants.js';
-import type { Binding, Graph, Operand, Operation } from './graph.js';
+import type { Graph, Operand, Operation } from './graph.js';
 import type { Layout } from './layout.js';
 import { broadcasted, contiguous, flipped, isContiguous, isMatrix, reshaped, sliced, transposed } from './layout.js';
 import { isBuiltIn, isOp, recordOf } from './record.js';
 import type { OpName } from './record.js';
-import { Buffer, Step } from './step.js';
-import type { View } from './step.js';
+import { type Buffer, Step } from './step.js';
+import type { LoopSteps, View } from './step.js';
 import type { Target } from './target.js';
 
 /** Loads and stores, nothing between. */
@@ -23,24 +21,36 @@ const copyProgram = { instructions: [], stored: [0] };
 export class StepBuilder {
   /** In a topological order. */
   readonly steps: Step[] = [];
-  readonly constants = new Constants();
-  /** The buffer of each binding, as it is before the plan runs. */
-  readonly bindings: readonly Buffer[];
+  readonly constants: Constants;
   private readonly views = new Map<Operand, View>();
   private readonly copies = new Map<View, View>();
+  private readonly own = new Set<Step>();
 
+  /**
+   * @param given what each leaf of the graph is
+   * @param around of the body of a loop: the builder of what surrounds it. What the body reads of that is copied there, if at all:
+   * once, and not in each iteration
+   */
   constructor(
     private readonly target: Target,
-    bindings: readonly Binding[],
     graph: Graph,
+    given: readonly View[],
+    private readonly around?: { readonly builder: StepBuilder; readonly body: LoopSteps },
   ) {
-    this.bindings = bindings.map(({ value }, index) => {
-      const buffer = new Buffer(sizeOf(value.shape) * byteSize(value.dtype), undefined);
-      buffer.location = { kind: 'binding', index, offset: 0 };
-      const leaf = graph.leaves[index];
-      if (leaf) this.views.set(leaf, { ...contiguous(leaf.shape), dtype: leaf.dtype, buffer });
-      return buffer;
-    });
+    this.constants = around?.builder.constants ?? new Constants();
+    graph.leaves.forEach((leaf, i) => leaf && this.views.set(leaf, given[i]!));
+  }
+
+  /** Whether a buffer belongs to what is built here, and not to what surrounds it. */
+  owns({ producer, location }: Buffer): boolean {
+    if (!this.around) return true;
+    if (producer) return this.own.has(producer);
+    return location.kind === 'moving' && location.move.body === this.around.body;
+  }
+
+  /** Says what `operand` is. */
+  define(operand: Operand, view: View): void {
+    this.views.set(operand, view);
   }
 
   /** What `operand` is; its producer must have been added. */
@@ -78,14 +88,13 @@ export class StepBuilder {
 
   /** A contiguous copy of `view` in a new buffer; `sources` say what it is made for. */
   copy(view: View, sources: readonly Node[]): Step {
-    const step = new Step('elementwise', recordOf('elementwise'), [view], [view], {}, sources, copyProgram);
-    this.steps.push(step);
-    return step;
+    return this.append(new Step('elementwise', recordOf('elementwise'), [view], [view], {}, sources, copyProgram));
   }
 
   /** `view` itself if it is contiguous, otherwise the one copy of it. */
   compact(view: View, sources: readonly Node[]): View {
     if (isContiguous(view)) return view;
+    if (this.around && !this.owns(view.buffer)) return this.around.builder.compact(view, sources);
     let copy = this.copies.get(view);
     if (!copy) {
       copy = this.copy(view, sources).outputs[0]!;
@@ -94,12 +103,17 @@ export class StepBuilder {
     return copy;
   }
 
+  /** Adds a step after all that it reads. */
+  append(step: Step): Step {
+    this.steps.push(step);
+    this.own.add(step);
+    return step;
+  }
+
   private push(kernel: string, operation: Operation): Step {
     const { op, attributes, sources, program } = operation;
     const inputs = operation.inputs.map((input) => this.admit(kernel, this.view(input), sources));
-    const step = new Step(kernel, op, inputs, operation.outputs, attributes, sources, program);
-    this.steps.push(step);
-    return step;
+    return this.append(new Step(kernel, op, inputs, operation.outputs, attributes, sources, program));
   }
 
   private admit(kernel: string, view: View, sources: readonly Node[]): View {

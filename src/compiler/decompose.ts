@@ -50,8 +50,14 @@ export function hasKernel(operation: Operation, target: Target): boolean {
 
 const hasBias = (operation: Operation): boolean => (isOp(operation, 'matmul') || isOp(operation, 'conv2d')) && operation.inputs.length > 2;
 
+/** Stays a loop: one iteration alone is better written out. */
+const isLoop = ({ op, attributes }: Operation): boolean => op.loop !== undefined && (attributes['length'] as number) > 1;
+
 const isSupported = (operation: Operation, target: Target): boolean =>
-  (isBuiltIn(operation) && compiled.has(operation.op.name)) || isInstruction(operation, target) || hasKernel(operation, target);
+  isLoop(operation) ||
+  (isBuiltIn(operation) && compiled.has(operation.op.name)) ||
+  isInstruction(operation, target) ||
+  hasKernel(operation, target);
 
 /** Replaces one operation by its decomposition; returns the operations that it is made of. */
 function expand(operation: Operation, graph: Graph): Operation[] {

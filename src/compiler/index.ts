@@ -1,22 +1,24 @@
-import type { Node } from '../graph/node.js';
+import { byteSize } from '../graph/dtype.js';
+import type { Node, Value } from '../graph/node.js';
+import { sizeOf } from '../graph/op.js';
 import { lifetimes, livePeak, planArena } from './arena.js';
 import { StepBuilder } from './buildSteps.js';
 import { planCommits } from './commit.js';
-import { decompose } from './decompose.js';
 import { explainPlan } from './explain.js';
 import type { FrozenNumber } from './explain.js';
-import { fuseContractions } from './fuseContractions.js';
-import { fuseElementwise } from './fuseElementwise.js';
 import { Graph } from './graph.js';
 import type { Operand, Operation } from './graph.js';
+import { contiguous } from './layout.js';
+import { addSteps, placeWorkspaces } from './loopSteps.js';
 import { Lowering, labelOf } from './lower.js';
+import { optimise } from './optimise.js';
 import { orderSteps } from './order.js';
-import { rewritePooling } from './pooling.js';
 import { recordOf } from './record.js';
 import type { CompileRequest } from './request.js';
 import { writeResults } from './results.js';
-import { simplify } from './simplify.js';
 import { slices } from './slices.js';
+import { Buffer } from './step.js';
+import type { View } from './step.js';
 import type { PlanDescription } from './wire/description.js';
 
 export { fingerprint } from './fingerprint.js';
@@ -57,21 +59,15 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
 
   const graph = yield* Graph.of(request, due);
   const frozen = frozenNumbers(graph);
-  yield* simplify(graph, due);
-  if (fuse) yield* rewritePooling(graph, due);
-  if (yield* decompose(graph, target, due)) yield* simplify(graph, due);
-  if (fuse) yield* fuseContractions(graph, target, due);
-  yield* fuseElementwise(graph, target, fuse, due);
+  yield* optimise(graph, target, fuse, due);
   yield* addChecks(graph, due);
 
-  const builder = new StepBuilder(target, bindings, graph);
-  for (const operation of graph.operations) {
-    builder.add(operation);
-    if (due()) yield;
-  }
+  const given = bindings.map(({ value }, index) => bound(value, index));
+  const builder = new StepBuilder(target, graph, given);
+  yield* addSteps(builder, graph, target, fuse, due);
   const commits = planCommits(
     builder,
-    graph.updates.map(({ binding, value }) => ({ state: builder.bindings[binding]!, value: builder.view(value) })),
+    graph.updates.map(({ binding, value }) => ({ state: given[binding]!.buffer, value: builder.view(value) })),
   );
   const results = writeResults(
     builder,
@@ -83,6 +79,7 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
   const ordered = yield* orderSteps(builder.steps, commits, due);
   const blocks = yield* lifetimes(ordered, due);
   const arenaBytes = yield* planArena(blocks, due);
+  placeWorkspaces(ordered);
   const lowering = new Lowering();
   for (const step of ordered) {
     lowering.add(step);
@@ -90,20 +87,27 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
   }
   const description = lowering.finish({
     arenaBytes,
-    bindings: bindings.map(({ kind }, i) => ({ bytes: builder.bindings[i]!.bytes, kind })),
+    bindings: bindings.map(({ kind }, i) => ({ bytes: given[i]!.buffer.bytes, kind })),
     results,
     constants: builder.constants.bytes(),
   });
-  const account = { description, steps: ordered, blocks, livePeak: livePeak(blocks), frozen };
+  const account = { description, steps: lowering.order, blocks, livePeak: livePeak(blocks), frozen };
   return {
     description,
-    steps: ordered.map((step) => ({ kernel: step.kernel, label: labelOf(step), sources: step.sources })),
+    steps: lowering.order.map((step) => ({ kernel: step.kernel, label: labelOf(step), sources: step.sources })),
     frozen,
     arenaBytes,
     flops: description.steps.reduce((total, step) => total + step.flops, 0),
     bytes: description.steps.reduce((total, step) => total + step.bytes, 0),
     explain: (profile) => explainPlan(account, profile),
   };
+}
+
+/** What a binding holds before the plan runs. */
+function bound({ shape, dtype }: Value, index: number): View {
+  const buffer = new Buffer(sizeOf(shape) * byteSize(dtype), undefined);
+  buffer.location = { kind: 'binding', index, offset: 0 };
+  return { ...contiguous(shape), dtype, buffer };
 }
 
 /** Every loss and norm is looked at where it lies, once. */

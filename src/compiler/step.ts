@@ -1,7 +1,7 @@
 import type { DType } from '../graph/dtype.js';
 import { byteSize } from '../graph/dtype.js';
 import type { Node } from '../graph/node.js';
-import type { Attributes, Op } from '../graph/op.js';
+import type { Attributes, Op, Type } from '../graph/op.js';
 import { sizeOf } from '../graph/op.js';
 import type { Program } from '../ops/elementwiseProgram.js';
 import { contiguous, isContiguous } from './layout.js';
@@ -10,7 +10,28 @@ import type { Layout } from './layout.js';
 /** Where a buffer lies; the arena's offsets are found last. */
 export type Location =
   | { readonly kind: 'arena'; offset: number }
-  | { readonly kind: 'binding' | 'result' | 'constant'; readonly index: number; readonly offset: number };
+  | { readonly kind: 'binding' | 'result' | 'constant'; readonly index: number; readonly offset: number }
+  | { readonly kind: 'moving'; readonly move: Move; readonly offset: number };
+
+/**
+ * How a place changes with the iteration i of a loop: at i = 0 it is that of `first`, if there is one; otherwise that of `even` or
+ * `odd`, as i is, plus start + i * stride bytes.
+ */
+export interface Move {
+  readonly body: LoopSteps;
+  readonly first?: View;
+  readonly even: View;
+  readonly odd: View;
+  readonly start: number;
+  readonly stride: number;
+}
+
+/** What a loop repeats, in order. Its buffers have offsets from the step's workspace, until the whole plan has its arena. */
+export interface LoopSteps {
+  readonly length: number;
+  steps: readonly Step[];
+  buffers: readonly Buffer[];
+}
 
 /**
  * A stretch of memory that is written once. A state that is overwritten is two buffers at one place: the old content, and the new.
@@ -21,7 +42,7 @@ export class Buffer {
 
   constructor(
     readonly bytes: number,
-    /** undefined for bindings and constants. */
+    /** undefined for bindings and constants, and for what a loop is given. */
     readonly producer: Step | undefined,
   ) {}
 }
@@ -37,27 +58,48 @@ export const isWhole = (view: View): boolean =>
 
 /** One call of a kernel. */
 export class Step {
-  readonly outputs: readonly View[];
+  readonly inputs: readonly View[] = [];
+  readonly outputs: readonly View[] = [];
   /** Overwrites state, so it does nothing once the run has failed. */
   commit = false;
+  program: Program | undefined;
+  /** Of a loop, which calls no kernel. */
+  loop: LoopSteps | undefined;
   /** Writes rows that nobody reads into a state, ahead of the commit phase (Op.appends). */
   append = false;
 
   constructor(
     readonly kernel: string,
     readonly op: Op,
-    readonly inputs: readonly View[],
-    outputs: readonly { readonly shape: readonly number[]; readonly dtype: DType }[],
+    inputs: readonly View[],
+    outputs: readonly Type[],
     readonly attributes: Attributes,
     readonly sources: readonly Node[],
-    readonly program?: Program,
+    program?: Program,
   ) {
-    for (const input of inputs) input.buffer.readers.add(this);
-    this.outputs = outputs.map(({ shape, dtype }) => ({
-      ...contiguous(shape),
-      dtype,
-      buffer: new Buffer(sizeOf(shape) * byteSize(dtype), this),
-    }));
+    this.program = program;
+    for (const input of inputs) this.read(input);
+    for (const output of outputs) this.write(output);
+  }
+
+  /** Adds an input. */
+  read(view: View): void {
+    (this.inputs as View[]).push(view);
+    view.buffer.readers.add(this);
+  }
+
+  /** Adds an output. */
+  write({ shape, dtype }: Type): View {
+    const view = { ...contiguous(shape), dtype, buffer: new Buffer(sizeOf(shape) * byteSize(dtype), this) };
+    (this.outputs as View[]).push(view);
+    return view;
+  }
+
+  /** Lets a program store one of its outputs a second time. */
+  storeAgain(view: View): View {
+    const { instructions, stored } = this.program!;
+    this.program = { instructions, stored: [...stored, stored[this.outputs.indexOf(view)]!] };
+    return this.write(view);
   }
 
   /** Steps that read what this one writes. */

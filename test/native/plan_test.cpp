@@ -18,6 +18,27 @@ std::vector<uint8_t> sample() {
   return writer.finish();
 }
 
+/// ys[i] = carry + xs[i], five times; the carry lies in two places by turns. Then a loop in a loop.
+WireWriter looping() {
+  using pollux::wire::no_index;
+  WireWriter writer;
+  const uint32_t xs = writer.binding(50, false), init = writer.binding(10, false), ys = writer.result(50);
+  const uint32_t a = writer.temporary(10), b = writer.temporary(10);
+  const uint32_t loop = writer.loop(5, 2);
+  const uint32_t x = writer.moving(loop, no_index, xs, xs, 40, 10), y = writer.moving(loop, no_index, ys, ys, 40, 10);
+  const uint32_t before = writer.moving(loop, init, a, b, 0, 10), after = writer.moving(loop, no_index, b, a, 0, 10);
+  writer.step("add", {before, x}, {after});
+  writer.step("add", {after, x}, {y});
+  const uint32_t rows = writer.binding(60, false), sums = writer.result(60);
+  const uint32_t outer = writer.loop(3, 2);
+  const uint32_t row = writer.moving(outer, no_index, rows, rows, 80, 20);
+  const uint32_t out = writer.moving(outer, no_index, sums, sums, 80, 20);
+  const uint32_t inner = writer.loop(2, 1);
+  writer.step("increment", {writer.moving(inner, no_index, row, row, 40, 10)},
+              {writer.moving(inner, no_index, out, out, 40, 10)});
+  return writer;
+}
+
 /// Reads from an allocation of exactly this size, so that a read beyond it is seen.
 std::unique_ptr<pollux::Plan> read(const std::vector<uint8_t>& wire, std::string* error) {
   const std::vector<uint8_t> exact(wire.begin(), wire.end());
@@ -44,8 +65,57 @@ TEST(reads_a_sound_plan) {
   CHECK(plan->bindings().size() == 2 && plan->results()[0] == 400);
 }
 
+TEST(reads_loops) {
+  std::string error;
+  const auto plan = read(looping().finish(), &error);
+  CHECK(plan);
+  CHECK(plan->steps().size() == 6 && plan->loops().size() == 3);
+  CHECK(plan->loops()[0].begin == 1 && plan->loops()[0].end == 3 && plan->loops()[0].moves.size() == 4);
+  CHECK(plan->loops()[2].outer == 1 && plan->loops()[1].outer == pollux::wire::no_index);
+  CHECK(plan->estimated_microseconds() > 0.5 * (2 * 5 + 2 * 3));
+}
+
+template <typename Change>
+void refuses(const char* reason, const Change& change) {
+  WireWriter writer = looping();
+  change(&writer);
+  std::string error;
+  CHECK(!read(writer.finish(), &error));
+  if (error.find(reason) == std::string::npos) std::printf("%s\n", error.c_str());
+  CHECK(error.find(reason) != std::string::npos);
+}
+
+TEST(refuses_malformed_loops) {
+  refuses("reaches outside", [](WireWriter* w) { w->moves[0].stride = 44; });
+  refuses("reaches outside", [](WireWriter* w) { w->loops[0].length = 6; });
+  refuses("moves out of", [](WireWriter* w) { w->moves[1].stride = -40; });
+  refuses("reaches outside",
+          [](WireWriter* w) { w->moves[6].stride = 44; });  // only in the outer loop's last iteration
+  refuses("alignment", [](WireWriter* w) { w->moves[0].stride = 42; });
+  refuses("too far", [](WireWriter* w) { w->moves[0].stride = INT64_MIN; });
+  refuses("iterations", [](WireWriter* w) { w->loops[1].length = 0; });
+  refuses("end outside", [](WireWriter* w) { w->loops[1].steps = 3; });
+  refuses("end outside", [](WireWriter* w) { w->loops[2].steps = 2; });
+  refuses("end outside", [](WireWriter* w) { w->loops[0].steps = 0; });
+  refuses("does not exist", [](WireWriter* w) { w->moves[2].loop = 9; });
+  refuses("does not exist", [](WireWriter* w) { w->moves[2].first = 99; });
+  refuses("does not exist", [](WireWriter* w) { w->moves[2].even = pollux::wire::no_index; });
+  refuses("moves with another", [](WireWriter* w) { w->moves[0].even = 6; });  // a tensor of the same loop
+  refuses("moves with another", [](WireWriter* w) { w->moves[4].even = 6; });  // of another loop
+  refuses("does not lie in", [](WireWriter* w) {
+    w->moves[6].loop = 0;
+    w->moves[6].even = w->moves[6].odd = 0;
+  });
+  refuses("no step stands", [](WireWriter* w) { w->loops.push_back({2, 1, 0}); });
+  refuses("writes to binding", [](WireWriter* w) { w->moves[1].even = w->moves[1].odd = 0; });
+  refuses("commits in a loop", [](WireWriter* w) {
+    w->loop(2, 1);
+    w->step("increment", {1}, {3}, true);
+  });
+}
+
 TEST(refuses_every_truncation) {
-  const auto wire = sample();
+  const auto wire = looping().finish();
   for (size_t bytes = 0; bytes < wire.size(); ++bytes) {
     std::string error;
     CHECK(!read({wire.begin(), wire.begin() + static_cast<std::ptrdiff_t>(bytes)}, &error));
@@ -53,8 +123,7 @@ TEST(refuses_every_truncation) {
   }
 }
 
-TEST(survives_bit_flips) {
-  const auto wire = sample();
+void survives_bit_flips(const std::vector<uint8_t>& wire) {
   size_t refused = 0;
   for (size_t bit = 0; bit < wire.size() * 8; ++bit) {
     auto damaged = wire;
@@ -70,8 +139,13 @@ TEST(survives_bit_flips) {
   CHECK(refused > wire.size());  // most flips hit something that is checked
 }
 
+TEST(survives_bit_flips) {
+  survives_bit_flips(sample());
+  survives_bit_flips(looping().finish());
+}
+
 TEST(survives_random_damage) {
-  const auto wire = sample();
+  const auto wire = looping().finish();
   uint64_t random = 88172645463325252u;
   const auto next = [&] { return random ^= random << 13, random ^= random >> 7, random ^= random << 17; };
   for (int round = 0; round < 20000; ++round) {

@@ -146,6 +146,86 @@ TEST(async_failure_skips_the_group) {
   failure_skips_the_group("async");
 }
 
+/// carry += xs[i] in each of `length` iterations, and ys[i] = carry; a status word that is set ends it.
+std::shared_ptr<LoadedPlan> running_sum(Device* on, uint64_t length, int sleeps = 0) {
+  WireWriter writer;
+  const uint32_t xs = writer.binding(length, false);
+  writer.binding(1, true);
+  const uint32_t init = writer.binding(1, false), a = writer.temporary(1), b = writer.temporary(1);
+  const uint32_t other = writer.temporary(1), ys = writer.result(length);
+  const uint32_t loop = writer.loop(length, 3 + static_cast<uint32_t>(sleeps));
+  const uint32_t x = writer.moving(loop, wire::no_index, xs, xs, 4, 1);
+  const uint32_t before = writer.moving(loop, init, a, b, 0, 1),
+                 after = writer.moving(loop, wire::no_index, b, a, 0, 1);
+  for (int i = 0; i < sleeps; ++i) writer.step("sleep", {x}, {other});
+  writer.step("add", {before, x}, {after});
+  writer.step("check", {after}, {after});
+  writer.step("add", {before, x}, {writer.moving(loop, wire::no_index, ys, ys, 4, 1)});
+  const auto wire = writer.finish();
+  std::string error;
+  auto plan = Plan::read(wire.data(), wire.size(), &error);
+  if (!plan) std::printf("%s\n", error.c_str());
+  CHECK(plan);
+  return std::make_shared<LoadedPlan>(on, std::move(plan));
+}
+
+std::unique_ptr<RunJob> sum_run(const std::shared_ptr<Collector>& client, const std::shared_ptr<LoadedPlan>& plan,
+                                const std::shared_ptr<Buffer>& state, const std::vector<float>& x,
+                                const std::vector<float>& init) {
+  std::vector<BindingSource> sources(3);
+  sources[0].borrowed = x.data();
+  sources[1].buffer = state;
+  sources[2].borrowed = init.data();
+  StagingSlot* slot = plan->take_slot();
+  CHECK(slot);
+  auto job = std::make_unique<RunJob>(plan, std::move(sources), slot);
+  job->client = client;
+  return job;
+}
+
+TEST(loops_run) {
+  for (const char* name : {"cpu", "async"}) {
+    Device* on = device(name);
+    const auto client = std::make_shared<Collector>();
+    const auto state = zeros(client, on, 1);
+    for (const uint64_t length : {1, 2, 5, 1000}) {
+      const auto plan = running_sum(on, length);
+      std::vector<float> x(length, 2);
+      const std::vector<float> init(1, 10);
+      auto run = sum_run(client, plan, state, x, init);
+      run->profile = true;
+      on->executor().submit(std::move(run));
+      const auto done = client->next();
+      CHECK(!done->error && done->as_run()->outcome == Outcome::done);
+      CHECK(done->as_run()->step_nanoseconds.size() == 4);
+      const RunOutput& output = done->as_run()->results[0];
+      std::vector<float> values(length);
+      if (output.buffer)
+        values = contents(client, output.buffer);
+      else
+        std::memcpy(values.data(), output.bytes.data(), length * 4);
+      for (uint64_t i = 0; i < length; ++i) CHECK(values[i] == 10 + 2 * static_cast<float>(i + 1));
+      x[length / 2] = INFINITY;
+      on->executor().submit(sum_run(client, plan, state, x, init));
+      const auto failed = client->next();
+      CHECK(failed->as_run()->outcome == Outcome::failed && failed->as_run()->status.step == 2);
+    }
+  }
+}
+
+TEST(abort_ends_a_loop) {
+  Device* on = device("cpu");
+  const auto client = std::make_shared<Collector>();
+  const auto plan = running_sum(on, 100000, 1);
+  const std::vector<float> x(100000, 1), init(1, 0);
+  auto job = sum_run(client, plan, zeros(client, on, 1), x, init);
+  const auto cancelled = job->cancelled;
+  on->executor().submit(std::move(job));
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  cancelled->store(true);
+  CHECK(client->next()->as_run()->outcome == Outcome::aborted);
+}
+
 TEST(abort_leaves_state_untouched) {
   Device* on = device("cpu");
   const auto client = std::make_shared<Collector>();

@@ -46,9 +46,29 @@ class WireWriter {
     attributes_.push_back({text("axes"), pollux::wire::no_text, numbers_.size(), 2});
     numbers_.push_back(1);
     numbers_.push_back(2);
+    record.loop = pollux::wire::no_index;
     record.flags = commit ? pollux::wire::commit_flag : 0;
     record.flops = 1e6;
     steps_.push_back(record);
+  }
+
+  /// The next `steps` steps run `length` times. Returns the loop's number.
+  uint32_t loop(uint64_t length, uint32_t steps) {
+    pollux::wire::Step record{};
+    record.kernel = text("scan");
+    record.label = text("label");
+    record.loop = static_cast<uint32_t>(loops.size());
+    steps_.push_back(record);
+    loops.push_back({length, steps, 0});
+    return record.loop;
+  }
+
+  /// What lies in `even` or `odd` by turns, after `first` (or no_index) in the first iteration, and `stride` bytes
+  /// further on each time.
+  uint32_t moving(uint32_t loop, uint32_t first, uint32_t even, uint32_t odd, int64_t stride, uint64_t elements) {
+    moves.push_back({loop, first, even, odd, 0, stride});
+    return tensor(static_cast<uint32_t>(pollux::wire::LocationKind::moving), static_cast<uint32_t>(moves.size() - 1), 0,
+                  elements);
   }
 
   std::vector<uint8_t> finish() const {
@@ -68,6 +88,8 @@ class WireWriter {
     add(attributes_, header.attributes_offset, header.attributes_count);
     add(std::vector<Instruction>(), header.instructions_offset, header.instructions_count);
     add(steps_, header.steps_offset, header.steps_count);
+    add(loops, header.loops_offset, header.loops_count);
+    add(moves, header.moves_offset, header.moves_count);
     add(integers_, header.integers_offset, header.integers_count);
     add(numbers_, header.numbers_offset, header.numbers_count);
     add(strings_, header.strings_offset, header.strings_count);
@@ -82,6 +104,8 @@ class WireWriter {
   }
 
   uint64_t arena_bytes = 0;
+  std::vector<pollux::wire::Loop> loops;
+  std::vector<pollux::wire::Move> moves;
 
  private:
   uint32_t tensor(uint32_t kind, uint32_t index, uint64_t offset, uint64_t elements) {

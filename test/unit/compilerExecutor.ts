@@ -10,6 +10,7 @@ import type { Instruction } from '../../src/ops/index.js';
 import { references } from '../references/index.js';
 import type { NdArray64, Reference } from '../references/index.js';
 import { evaluateOp } from '../references/interpreter.js';
+import { events } from './compilerLoops.js';
 import { elementOffsets } from './compilerReplay.js';
 
 export function compile(request: CompileRequest): CompiledPlan {
@@ -100,14 +101,16 @@ export function execute(plan: PlanDescription, given: readonly Uint8Array[]): Ou
   const results = plan.results.map(({ bytes }) => filled(bytes));
   const memories = { arena: [filled(plan.arenaBytes)], binding: bindings, result: results, constant: [plan.constants] };
   const viewOf = ({ kind, index }: PlanDescription['tensors'][number]['location']): DataView => {
+    if (kind === 'moving') throw new Error('a tensor moves outside of its loop');
     const bytes = memories[kind][index]!;
     return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
   let failed = false;
-  for (const step of plan.steps) {
+  for (const event of events(plan)) {
+    if (event.kind !== 'step') continue;
+    const { step, inputs: read, outputs: written } = event;
     if (step.commit && failed) continue;
-    const inputs = step.inputs.map((number): NdArray64 => {
-      const tensor = plan.tensors[number]!;
+    const inputs = read.map((tensor): NdArray64 => {
       const view = viewOf(tensor.location);
       return {
         shape: tensor.shape,
@@ -115,7 +118,7 @@ export function execute(plan: PlanDescription, given: readonly Uint8Array[]): Ou
         data: Float64Array.from(elementOffsets(tensor), (at) => readElement(view, at, tensor.dtype)),
       };
     });
-    const types: Type[] = step.outputs.map((number) => plan.tensors[number]!);
+    const types: Type[] = written;
     if (step.kernel === 'checkFinite') {
       failed ||= !inputs[0]!.data.every(Number.isFinite);
       continue;
@@ -124,7 +127,7 @@ export function execute(plan: PlanDescription, given: readonly Uint8Array[]): Ou
       ? runProgram(step.program.instructions, step.program.stored, inputs, types[0]!.shape)
       : (references[step.kernel as keyof typeof references] as Reference<Attributes>)(inputs, step.attributes, types);
     outputs.forEach((output, o) => {
-      const tensor = plan.tensors[step.outputs[o]!]!;
+      const tensor = written[o]!;
       const view = viewOf(tensor.location);
       elementOffsets(tensor).forEach((at, i) => writeElement(view, at, tensor.dtype, output.data[i]!));
     });

@@ -1,5 +1,6 @@
 import { byteSize } from '../../src/graph/dtype.js';
 import type { PlanDescription } from '../../src/compiler/index.js';
+import { events } from './compilerLoops.js';
 import { records } from '../../src/ops/index.js';
 import type { Op } from '../../src/graph/op.js';
 
@@ -16,6 +17,15 @@ export function elementOffsets({ shape, strides, dtype, location }: Tensor): num
 
 const place = ({ location }: Tensor): string => `${location.kind}:${location.index}`;
 
+const bytesOf = (tensor: Tensor): number[] =>
+  elementOffsets(tensor).flatMap((start) => Array.from({ length: byteSize(tensor.dtype) }, (_, i) => start + i));
+
+/** The workspace of a loop is its last output: bytes in the arena. */
+function workspaceOf(outputs: readonly Tensor[]): number[] {
+  const last = outputs.at(-1);
+  return last?.dtype === 'uint8' && last.location.kind === 'arena' ? bytesOf(last) : [];
+}
+
 /** Who wrote a byte last: a step's output, or the world before the plan. */
 interface Write {
   step: number;
@@ -30,6 +40,7 @@ interface Write {
  * - outputs of a step do not overlap each other, nor its inputs, unless in place is allowed and the operands coincide;
  * - states are written by commit steps and by steps that append to them, inputs and constants by none, results once;
  * - once a state is overwritten no step runs that may fail, and no step reads it again, but states in `rereads`, whose new content is meant;
+ * - what a loop reads is there when it begins; what it writes is garbage then, as is its workspace, but for carries, in each iteration;
  * - every offset is inside its memory and aligned to its element.
  */
 export function replay(plan: PlanDescription, options: { rereads?: readonly number[] } = {}): string[] {
@@ -47,17 +58,34 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
   }
   const overwritten = new Set<string>();
 
-  plan.steps.forEach((step, number) => {
+  let writes = 0;
+  for (const event of events(plan)) {
+    const { number } = event;
+    if (event.kind === 'iteration') {
+      const kept = new Set(event.carried.flatMap((tensor) => bytesOf(tensor)));
+      for (const byte of workspaceOf(event.outputs)) if (!kept.has(byte)) memory.get('arena:0')![byte] = undefined;
+      continue;
+    }
+    const { step, inputs, outputs } = event;
     const complain = (text: string): void => {
       wrong.push(`step ${number} (${step.label}): ${text}`);
     };
-    const tensors = (list: readonly number[]): Tensor[] => list.map((i) => plan.tensors[i]!);
-    const inputs = tensors(step.inputs);
-    const outputs = tensors(step.outputs);
+    if (event.kind === 'end') {
+      const workspace = new Set(workspaceOf(outputs));
+      outputs.forEach((tensor, output) => {
+        const bytes = memory.get(place(tensor))!;
+        const whole = bytesOf(tensor);
+        if (place(tensor) === 'arena:0' && whole.some((byte) => workspace.has(byte))) return;
+        if (whole.some((byte) => !bytes[byte])) complain(`output ${output} is not written whole`);
+        const write = { step: ++writes, output, dtype: tensor.dtype };
+        for (const byte of whole) bytes[byte] = write;
+      });
+      continue;
+    }
     const op = (records as Record<string, unknown>)[step.kernel] as Op;
     const check = step.kernel === 'checkFinite';
     for (const wait of step.waits) if (wait >= number) complain('waits for a later step');
-    if (overwritten.size && op.reports) complain('may fail after a state was overwritten');
+    if (overwritten.size && op?.reports) complain('may fail after a state was overwritten');
 
     inputs.forEach((tensor, i) => {
       const name = place(tensor);
@@ -74,13 +102,19 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
         if (writer?.dtype && writer.dtype !== tensor.dtype) complain(`input ${i} is ${tensor.dtype}, but ${writer.dtype} was written`);
       if (overwritten.has(name) && !options.rereads?.includes(tensor.location.index)) complain(`reads ${name} after it was overwritten`);
     });
-    if (check) return;
+    if (check) continue;
+    if (event.kind === 'begin') {
+      // What the loop writes is garbage until it is written.
+      for (const tensor of outputs) for (const byte of bytesOf(tensor)) memory.get(place(tensor))![byte] = undefined;
+      continue;
+    }
+    writes++;
 
     const taken = new Map<string, number>();
     outputs.forEach((tensor, o) => {
       const name = place(tensor);
       const bytes = memory.get(name)!;
-      const write: Write = { step: number, output: o, dtype: tensor.dtype };
+      const write: Write = { step: writes, output: o, dtype: tensor.dtype };
       const { kind, index } = tensor.location;
       if (kind === 'constant') complain(`writes constants`);
       if (kind === 'binding') {
@@ -106,13 +140,13 @@ export function replay(plan: PlanDescription, options: { rereads?: readonly numb
         for (let byte = start; byte < start + byteSize(tensor.dtype); byte++) {
           if (taken.has(`${name}${byte}`)) return complain(`outputs ${o} and ${taken.get(`${name}${byte}`)} overlap`);
           taken.set(`${name}${byte}`, o);
-          if (kind === 'result' && bytes[byte]) complain(`writes the result ${index} twice`);
+          if (kind === 'result' && bytes[byte] && !(event.kind === 'step' && event.inLoop)) complain(`writes the result ${index} twice`);
           bytes[byte] = write;
         }
       }
     });
     if (step.commit && !outputs.some(({ location }) => location.kind === 'binding')) complain('is a commit step that writes no state');
-  });
+  }
   plan.results.forEach((_, i) => {
     if (memory.get(`result:${i}`)!.includes(undefined)) wrong.push(`result ${i} is not written whole`);
   });

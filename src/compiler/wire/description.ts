@@ -3,10 +3,10 @@ import type { Attributes } from '../../graph/op.js';
 
 /** Where a tensor of a plan lives: in which memory, and at which byte its element [0, 0, ...] lies. */
 export interface TensorLocation {
-  readonly kind: 'arena' | 'binding' | 'result' | 'constant';
-  /** Which binding or result; 0 for the arena and the constants. */
+  readonly kind: 'arena' | 'binding' | 'result' | 'constant' | 'moving';
+  /** Which binding, result or move; 0 for the arena and the constants. */
   readonly index: number;
-  /** Bytes from the start of that memory. */
+  /** Bytes from the start of that memory, or from where the move is. */
   readonly offset: number;
 }
 
@@ -49,8 +49,32 @@ export interface StepDescription {
   readonly queue: Queue;
   /** Earlier steps on other queues that must have finished. */
   readonly waits: readonly number[];
+  /** Of one run of the plan: in a loop, of all its iterations. */
   readonly flops: number;
   readonly bytes: number;
+  /** Of a loop, which calls no kernel: its number. Its steps follow. */
+  readonly loop?: number;
+}
+
+/** A stretch of steps that runs several times; loops nest. */
+export interface LoopDescription {
+  readonly length: number;
+  /** How many steps, those of loops inside it included, follow the step that names it. */
+  readonly steps: number;
+}
+
+/**
+ * Where something lies that changes place with the iteration i of a loop: at i = 0 where the tensor `first` lies, if there is one;
+ * otherwise where `even` or `odd` lies, as i is, plus start + i * stride bytes. All tensors by number; they lie still, or move with
+ * an outer loop.
+ */
+export interface MoveDescription {
+  readonly loop: number;
+  readonly first?: number;
+  readonly even: number;
+  readonly odd: number;
+  readonly start: number;
+  readonly stride: number;
 }
 
 /** A plan before it is encoded: what the compiler produces and the runtime executes. Sizes and offsets are in bytes. */
@@ -64,4 +88,6 @@ export interface PlanDescription {
   readonly constants: Uint8Array;
   readonly tensors: readonly TensorDescription[];
   readonly steps: readonly StepDescription[];
+  readonly loops?: readonly LoopDescription[];
+  readonly moves?: readonly MoveDescription[];
 }

@@ -9,6 +9,7 @@ import {
   header,
   layouts,
   locationKinds,
+  noIndex,
   noText,
   programFlag,
   queues,
@@ -26,7 +27,16 @@ type Row = { readonly [field: string]: number | bigint };
 
 /** Collects the sections of one plan; a run of numbers is referred to by the index of its first. */
 class Sections {
-  readonly rows: Record<RecordName, Row[]> = { Binding: [], Result: [], Tensor: [], Attribute: [], Instruction: [], Step: [] };
+  readonly rows: Record<RecordName, Row[]> = {
+    Binding: [],
+    Result: [],
+    Tensor: [],
+    Attribute: [],
+    Instruction: [],
+    Step: [],
+    Loop: [],
+    Move: [],
+  };
   readonly integers: number[] = [];
   readonly numbers: number[] = [];
   readonly #text: string[] = [];
@@ -88,6 +98,7 @@ function addStep(into: Sections, step: StepDescription): void {
     wait_count: step.waits.length,
     flags: (step.commit ? commitFlag : 0) | (program ? programFlag : 0) | (step.append ? appendFlag : 0),
     queue: queues.indexOf(step.queue),
+    loop: step.loop ?? noIndex,
     flops: step.flops,
     bytes: step.bytes,
   });
@@ -121,6 +132,10 @@ function collect(plan: PlanDescription): Sections {
     });
   }
   for (const step of plan.steps) addStep(into, step);
+  for (const { length, steps } of plan.loops ?? []) into.rows.Loop.push({ length, steps });
+  for (const { loop, first = noIndex, even, odd, start, stride } of plan.moves ?? []) {
+    into.rows.Move.push({ loop, first, even, odd, start, stride });
+  }
   return into;
 }
 
@@ -130,6 +145,7 @@ function writeRow(view: DataView, at: number, layout: Layout, row: Row): void {
     if (type === 'u32') view.setUint32(at + offset, Number(value), true);
     else if (type === 'i32') view.setInt32(at + offset, Number(value), true);
     else if (type === 'f64') view.setFloat64(at + offset, Number(value), true);
+    else if (type === 'i64') view.setBigInt64(at + offset, BigInt(value), true);
     else view.setBigUint64(at + offset, BigInt(value), true);
   }
 }

@@ -5,6 +5,7 @@ import {
   header,
   layouts,
   locationKinds,
+  noIndex,
   noText,
   programFlag,
   queues,
@@ -49,6 +50,7 @@ namespace pollux::wire {
 constexpr uint64_t magic = ${`0x${wireMagic.toString(16)}`}ull;
 constexpr uint32_t version = ${wireVersion};
 constexpr uint32_t no_text = ${`0x${noText.toString(16)}`}u;
+constexpr uint32_t no_index = ${`0x${noIndex.toString(16)}`}u;
 constexpr uint64_t section_alignment = ${sectionAlignment};
 constexpr uint32_t commit_flag = ${commitFlag};
 constexpr uint32_t program_flag = ${programFlag};

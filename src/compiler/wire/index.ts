@@ -1,3 +1,12 @@
 /** The plan wire: what the compiler hands to the runtime, as one versioned buffer. */
-export type { PlanDescription, ProgramDescription, Queue, StepDescription, TensorDescription, TensorLocation } from './description.js';
+export type {
+  LoopDescription,
+  MoveDescription,
+  PlanDescription,
+  ProgramDescription,
+  Queue,
+  StepDescription,
+  TensorDescription,
+  TensorLocation,
+} from './description.js';
 export { encodePlan } from './encode.js';

@@ -3,17 +3,20 @@
  * from it. Little-endian. A plan is a header followed by sections; a section is an array of one kind of record.
  * References between records are indices, references to text are byte offsets into `strings`.
  */
-export type FieldType = 'u32' | 'i32' | 'u64' | 'f64';
+export type FieldType = 'u32' | 'i32' | 'u64' | 'i64' | 'f64';
 export type Fields = { readonly [name: string]: FieldType };
 
 /** Raise it with every change below. */
-export const wireVersion = 2;
+export const wireVersion = 3;
 /** "POLLUXPL", read as a little-endian number. */
 export const wireMagic = 0x4c5058554c4c4f50n;
 /** A text that is absent. */
 export const noText = 0xffffffff;
+/** A reference to nothing: a step that is no loop, a move without a place of its own at first. */
+export const noIndex = 0xffffffff;
 
-export const locationKinds = ['arena', 'binding', 'result', 'constant'] as const;
+/** `moving`: in a loop, where the move that `location_index` names puts it, `offset` bytes further on. */
+export const locationKinds = ['arena', 'binding', 'result', 'constant', 'moving'] as const;
 export const bindingKinds = ['input', 'state'] as const;
 export const queues = ['compute', 'copy', 'communicate'] as const;
 export const commitFlag = 1;
@@ -47,10 +50,18 @@ export const records = {
     wait_count: 'u32',
     flags: 'u32',
     queue: 'u32',
-    padding: 'u32',
+    loop: 'u32',
+    /** Of all iterations, if the step lies in a loop. */
     flops: 'f64',
     bytes: 'f64',
   },
+  /** The step that names it calls no kernel: the next `steps` steps run `length` times. Loops nest. */
+  Loop: { length: 'u64', steps: 'u32', padding: 'u32' },
+  /**
+   * How an address changes with the iteration i of a loop. At i = 0 it is that of the tensor `first`, if there is one; otherwise that
+   * of `even` or `odd`, as i is, plus start + i * stride bytes. These tensors lie still, or move with an outer loop.
+   */
+  Move: { loop: 'u32', first: 'u32', even: 'u32', odd: 'u32', start: 'i64', stride: 'i64' },
 } as const satisfies { [record: string]: Fields };
 
 export type RecordName = keyof typeof records;
@@ -63,6 +74,8 @@ export const sections = {
   attributes: 'Attribute',
   instructions: 'Instruction',
   steps: 'Step',
+  loops: 'Loop',
+  moves: 'Move',
   integers: 'i64',
   numbers: 'f64',
   strings: 'u8',
@@ -75,7 +88,7 @@ export const sectionNames = Object.keys(sections) as SectionName[];
 /** Every section begins at a multiple of this. */
 export const sectionAlignment = 64;
 
-const fieldBytes: Record<FieldType, number> = { u32: 4, i32: 4, u64: 8, f64: 8 };
+const fieldBytes: Record<FieldType, number> = { u32: 4, i32: 4, u64: 8, i64: 8, f64: 8 };
 const plainBytes = { u8: 1, i64: 8, f64: 8 };
 
 export interface Layout {
