@@ -61,6 +61,10 @@ describe('types', () => {
     expect(check({ 'shapes.test-d.ts': undefined })).toEqual([]);
   });
 
+  it('of trainer.test-d.ts hold: data must have the fields that the trainer takes', () => {
+    expect(check({ 'trainer.test-d.ts': undefined })).toEqual([]);
+  });
+
   it('tell mistakes in sentences', () => {
     const found = check({ 'wrong.ts': header + [...wrong.map(([program]) => program), ...mistaken].join('\n') });
     wrong.forEach(([program, sentence], i) => {
