@@ -7,7 +7,17 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { type Program, programsOf, quotationsOf, runnable } from './programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const pages = ['README.md', 'docs/guide.md', 'docs/conventions.md', 'docs/add-an-op.md', 'docs/indexing.md', 'docs/recurrent.md'];
+const pages = [
+  'README.md',
+  'docs/guide.md',
+  'docs/conventions.md',
+  'docs/add-an-op.md',
+  'docs/indexing.md',
+  'docs/recurrent.md',
+  'docs/attention.md',
+  'docs/training.md',
+  'docs/evaluation.md',
+];
 const call = promisify(execFile);
 
 /** Examples that take seconds; those that train on MNIST are checked only, with all of examples/, by `npm run types`. */
