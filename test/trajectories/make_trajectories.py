@@ -1,6 +1,6 @@
 """Writes data/*.safetensors: how PyTorch trains small models, in float64 and in float32, from the same weights.
 
-    python3 test/trajectories/make_trajectories.py        (PyTorch 1.13 or later, NumPy; a few seconds)
+    python3 test/trajectories/make_trajectories.py [MODEL...]        (PyTorch 1.13 or later, NumPy; a few seconds)
 
 Parameters are kept in Pollux's layout (conv [O, kH, kW, I], dense [out, in] after an NHWC flatten) and permuted inside
 the forward pass, so that autograd gives the gradients in that layout too.
@@ -11,19 +11,20 @@ Each file holds
     gradient/NAME             gradients of the first step, float64
     buffer/NAME               running statistics after the first step, float64
     OPTIMIZER/rate            the learning rate of each of the 20 steps; exact in float32
-    OPTIMIZER/loss64, loss32  the loss of each step (mean cross-entropy) in the float64 and in the float32 run
+    OPTIMIZER/loss64, loss32  the loss of each step (mean cross-entropy; of the vae the negative evidence bound, its y being noise) in the float64 and in the float32 run
     OPTIMIZER/after1/NAME     parameters after the first step of the float64 run
 and, as text metadata, the settings of each optimizer.
 """
 import json
 import os
 import struct
+import sys
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-STEPS, BATCHES, BATCH, CLASSES = 20, 4, 16, 5
+STEPS, BATCHES, BATCH, CLASSES, LATENT = 20, 4, 16, 5, 4
 
 OPTIMIZERS = {
     "sgd": (0.5, dict(), torch.optim.SGD),
@@ -34,9 +35,14 @@ OPTIMIZERS = {
 }
 
 
-def conv(x, p, name):
+def conv(x, p, name, stride=1, padding=0):
     """x [N, C, H, W]; the weight is stored as [O, kH, kW, I]."""
-    return F.conv2d(x, p[name + ".weight"].permute(0, 3, 1, 2), p[name + ".bias"])
+    return F.conv2d(x, p[name + ".weight"].permute(0, 3, 1, 2), p[name + ".bias"], stride, padding)
+
+
+def transposed(x, p, name, **options):
+    """x [N, C, H, W]; the weight is stored as [I, kH, kW, O]."""
+    return F.conv_transpose2d(x, p[name + ".weight"].permute(0, 3, 1, 2), p[name + ".bias"], **options)
 
 
 def dense(x, p, name):
@@ -66,6 +72,42 @@ def batch_norm_cnn(x, p, b):
     return dense(flatten(torch.relu(norm(conv(x, p, "conv2"), p, b, "norm2"))), p, "dense")
 
 
+def resnet(x, p, b):
+    """With silu: of thousands of relus one has its kink between the two precisions, now and then."""
+    def block(x, name, stride):
+        y = F.silu(norm(conv(x, p, name + ".conv1", stride, 1), p, b, name + ".norm1"))
+        y = norm(conv(y, p, name + ".conv2", 1, 1), p, b, name + ".norm2")
+        return F.silu(y + (conv(x, p, name + ".shortcut", stride) if stride > 1 else x))
+
+    x = F.silu(norm(conv(x.permute(0, 3, 1, 2), p, "stem", 1, 1), p, b, "norm"))
+    return dense(block(block(x, "block1", 1), "block2", 2).mean((2, 3)), p, "dense")
+
+
+def vae(x, p, b):
+    """Logits of the pixels, mean and logarithm of the variance; `noise` is the batch's y."""
+    h = flatten(torch.relu(conv(x.permute(0, 3, 1, 2), p, "conv", 2, 1)))
+    mean, log_variance = dense(h, p, "mean"), dense(h, p, "logVariance")
+
+    def decode(noise):
+        z = dense(mean + (log_variance / 2).exp() * noise, p, "dense").relu()
+        h = transposed(z.reshape(-1, 4, 4, 6).permute(0, 3, 1, 2), p, "up1", stride=2, padding=1, output_padding=1).relu()
+        return transposed(h, p, "up2", padding=1).permute(0, 2, 3, 1)
+
+    return decode, mean, log_variance
+
+
+def cross_entropy(outputs, x, y):
+    return F.cross_entropy(outputs, torch.tensor(y, dtype=torch.int64))
+
+
+def evidence(outputs, x, y):
+    """The negative lower bound of Kingma and Welling (2014) for each pixel: one draw for each sample, its noise being y."""
+    decode, mean, log_variance = outputs
+    pixels = F.binary_cross_entropy_with_logits(decode(torch.tensor(y, dtype=x.dtype)), torch.sigmoid(x), reduction="sum")
+    divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum()
+    return (pixels + divergence) / x.numel()
+
+
 def recurrent(p, name, directions):
     """The flat weights of one layer, as torch.lstm and torch.gru take them, and the zeros that it starts from."""
     weights = [p[f"{name}.{where}.0.{kind}"] for where in ("layers", "reverseLayers")[:directions]
@@ -93,6 +135,14 @@ MODELS = {
     "lstm": (lstm, (7, 6), {"lstm": {"gates": 4, "in": 6, "hidden": 12, "directions": 1}, "dense": (CLASSES, 12)}),
     "bidirectional-gru": (bidirectional_gru, (7, 6),
                           {"gru": {"gates": 3, "in": 6, "hidden": 10, "directions": 2}, "dense": (CLASSES, 20)}),
+    "resnet": (resnet, (8, 8, 1),
+               {"stem": (8, 3, 3, 1), "norm": (8,),
+                "block1.conv1": (8, 3, 3, 8), "block1.norm1": (8,), "block1.conv2": (8, 3, 3, 8), "block1.norm2": (8,),
+                "block2.conv1": (12, 3, 3, 8), "block2.norm1": (12,), "block2.conv2": (12, 3, 3, 12), "block2.norm2": (12,),
+                "block2.shortcut": (12, 1, 1, 8), "dense": (CLASSES, 12)}),
+    "vae": (vae, (8, 8, 1),
+            {"conv": (6, 3, 3, 1), "mean": (LATENT, 96), "logVariance": (LATENT, 96), "dense": (96, LATENT),
+             "up1": (6, 3, 3, 4), "up2": (4, 3, 3, 1)}),
 }
 
 
@@ -113,9 +163,12 @@ def start_of(layers, random):
         else:
             bound = 1 / np.sqrt(np.prod(shape[1:]))
             parameters[name + ".weight"] = random.uniform(-bound, bound, shape)
-            parameters[name + ".bias"] = random.uniform(-bound, bound, shape[:1])
+            parameters[name + ".bias"] = random.uniform(-bound, bound, shape[-1:] if name.startswith("up") else shape[:1])
     to32 = lambda arrays: {name: array.astype(np.float32) for name, array in arrays.items()}
     return to32(parameters), to32(buffers)
+
+
+RATES = {"resnet": 0.2}  # of the usual rate: SGD would leave the region where two precisions stay together
 
 
 def rates_of(base):
@@ -124,19 +177,19 @@ def rates_of(base):
     return (base * np.minimum((steps + 1) / 5, 1) * (1 - steps / 40)).astype(np.float32)
 
 
-def train(forward, x, y, start, buffers, optimizer, dtype):
+def train(forward, x, y, start, buffers, optimizer, dtype, loss_of=cross_entropy, scale=1):
     """Losses of all steps, and what the first step left: gradients, parameters, buffers."""
     base, settings, kind = OPTIMIZERS[optimizer]
     p = {name: torch.tensor(value, dtype=dtype, requires_grad=True) for name, value in start.items()}
     b = {name: torch.tensor(value, dtype=dtype) for name, value in buffers.items()}
     update = kind(p.values(), lr=base, **settings)
     losses, first = [], {}
-    for step, rate in enumerate(rates_of(base)):
+    for step, rate in enumerate(rates_of(base * scale)):
         for group in update.param_groups:
             group["lr"] = float(rate)
         update.zero_grad()
         batch = torch.tensor(x[step % BATCHES], dtype=dtype)
-        loss = F.cross_entropy(forward(batch, p, b), torch.tensor(y[step % BATCHES], dtype=torch.int64))
+        loss = loss_of(forward(batch, p, b), batch, y[step % BATCHES])
         loss.backward()
         update.step()
         losses.append(loss.item())
@@ -166,17 +219,22 @@ def main():
     torch.set_num_threads(1)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
     for seed, (model, (forward, sample, layers)) in enumerate(MODELS.items()):
+        if len(sys.argv) > 1 and model not in sys.argv[1:]:
+            continue
         random = np.random.RandomState(seed)
         x = random.randn(BATCHES, BATCH, *sample).astype(np.float32)
         y = (x.reshape(BATCHES, BATCH, -1) @ random.randn(int(np.prod(sample)), CLASSES)).argmax(-1).astype(np.int32)
+        loss_of, scale = cross_entropy, RATES.get(model, 1)
+        if model == "vae":
+            loss_of, y = evidence, random.randn(BATCHES, BATCH, LATENT).astype(np.float32)
         start, buffers = start_of(layers, random)
         tensors = {"x": x, "y": y, **{"start/" + name: value for name, value in start.items()}}
         for optimizer, (base, _, _) in OPTIMIZERS.items():
-            loss64, first = train(forward, x, y, start, buffers, optimizer, torch.float64)
-            loss32, _ = train(forward, x, y, start, buffers, optimizer, torch.float32)
+            loss64, first = train(forward, x, y, start, buffers, optimizer, torch.float64, loss_of, scale)
+            loss32, _ = train(forward, x, y, start, buffers, optimizer, torch.float32, loss_of, scale)
             for kind in ("gradient", "buffer"):
                 tensors.update({kind + "/" + name: value for name, value in first[kind].items()})
-            tensors.update({optimizer + "/rate": rates_of(base), optimizer + "/loss64": loss64, optimizer + "/loss32": loss32})
+            tensors.update({optimizer + "/rate": rates_of(base * scale), optimizer + "/loss64": loss64, optimizer + "/loss32": loss32})
             tensors.update({optimizer + "/after1/" + name: value for name, value in first["after1"].items()})
             drift = np.abs(loss32 - loss64).max()
             print(f"{model} {optimizer}: loss {loss64[0]:.4f} to {loss64[-1]:.4f}, float32 at most {drift:.1e} away")

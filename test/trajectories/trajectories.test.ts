@@ -49,12 +49,66 @@ class BidirectionalGru extends nn.Module {
   }
 }
 
+class Block extends nn.Module {
+  conv1: nn.Conv2d;
+  norm1: nn.BatchNorm;
+  conv2: nn.Conv2d;
+  norm2: nn.BatchNorm;
+  shortcut: nn.Conv2d | undefined;
+  constructor(inSize: number, outSize: number, stride: number) {
+    super();
+    this.conv1 = new nn.Conv2d(inSize, outSize, 3, { stride, padding: 1 });
+    this.norm1 = new nn.BatchNorm(outSize);
+    this.conv2 = new nn.Conv2d(outSize, outSize, 3, { padding: 1 });
+    this.norm2 = new nn.BatchNorm(outSize);
+    this.shortcut = stride > 1 ? new nn.Conv2d(inSize, outSize, 1, { stride }) : undefined;
+  }
+  forward(x: Tensor): Tensor {
+    const y = this.norm2.forward(this.conv2.forward(nn.silu(this.norm1.forward(this.conv1.forward(x)))));
+    return nn.silu(y.add(this.shortcut ? this.shortcut.forward(x) : x));
+  }
+}
+
+class ResNet extends nn.Module {
+  stem = new nn.Conv2d(1, 8, 3, { padding: 1 });
+  norm = new nn.BatchNorm(8);
+  block1 = new Block(8, 8, 1);
+  block2 = new Block(8, 12, 2);
+  dense = new nn.Linear(12, 5);
+  forward(x: Tensor) {
+    const stem = nn.silu(this.norm.forward(this.stem.forward(x)));
+    return this.dense.forward(nn.globalAvgPool(this.block2.forward(this.block1.forward(stem))));
+  }
+}
+
+/** Gives the negative evidence bound of each pixel (Kingma and Welling 2014). */
+class Vae extends nn.Module {
+  conv = new nn.Conv2d(1, 6, 3, { stride: 2, padding: 1 });
+  mean = new nn.Linear(96, 4);
+  logVariance = new nn.Linear(96, 4);
+  dense = new nn.Linear(4, 96);
+  up1 = new nn.ConvTranspose2d(6, 4, 3, { stride: 2, padding: 1, outputPadding: 1 });
+  up2 = new nn.ConvTranspose2d(4, 1, 3, { padding: 1 });
+  forward(x: Tensor, noise: Tensor): Tensor {
+    const hidden = nn.flatten(nn.relu(this.conv.forward(x)));
+    const [mean, logVariance]: Tensor[] = [this.mean.forward(hidden), this.logVariance.forward(hidden)];
+    const z = mean!.add(logVariance!.div(2).exp().mul(noise));
+    const small = nn.relu(this.dense.forward(z)).reshape([-1, 4, 4, 6]);
+    const logits: Tensor = this.up2.forward(nn.relu(this.up1.forward(small)));
+    const pixels = logits.softplus().sub(logits.mul(x.sigmoid())).sum();
+    const divergence = mean!.square().add(logVariance!.exp()).sub(logVariance!).sub(1).mul(0.5).sum();
+    return pixels.add(divergence).div(x.size);
+  }
+}
+
 const build = {
   mlp: () => new Mlp(),
   cnn: () => new Cnn(),
   'batch-norm-cnn': () => new BatchNormCnn(),
   lstm: () => new Lstm(),
   'bidirectional-gru': () => new BidirectionalGru(),
+  resnet: () => new ResNet(),
+  vae: () => new Vae(),
 };
 
 const rule = {
@@ -98,7 +152,7 @@ describe.each(models)('%s, beside PyTorch', (name) => {
     model.loadStateDictionary(new Map(start), { strict: false });
     const optimizer = rule[optimizerName].for(model);
     const step = compile({ state: [model, optimizer] }, (x: Tensor, y: Tensor) => {
-      const loss = losses.crossEntropy(model.forward(x), y);
+      const loss = model instanceof Vae ? model.forward(x, y) : losses.crossEntropy(model.forward(x), y);
       optimizer.minimize(loss);
       return { loss };
     });
