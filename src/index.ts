@@ -2,6 +2,8 @@ export type { ArrayField, Batch, Dataset, HostArray, LoaderOptions, LoaderState,
 export { ArrayDataset, augment, classLabels, DataLoader, datasets, transforms } from './data/index.js';
 export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors.js';
 export { readSafetensors, writeSafetensors } from './io/index.js';
+export * as audio from './audio/index.js';
+export * as data from './data/index.js';
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';
 export * as models from './models/index.js';

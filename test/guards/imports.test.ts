@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { files, read } from './tree.js';
 
 const kernel = ['graph', 'ops', 'runtime', 'compiler', 'tensor'];
-const library = ['io', 'nn', 'optim', 'losses', 'data', 'text', 'metrics', 'plot'];
+const library = ['io', 'nn', 'optim', 'losses', 'data', 'text', 'audio', 'metrics', 'plot'];
 const product = ['train', 'models', 'compress', 'parallel', 'adapt'];
 
 /** Which rooms a room may import. Rooms of one line may import each other, as long as no circle comes of it. */
