@@ -17,6 +17,7 @@ const pages = [
   'docs/attention.md',
   'docs/training.md',
   'docs/evaluation.md',
+  'docs/convolution.md',
 ];
 const call = promisify(execFile);
 
