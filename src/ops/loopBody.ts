@@ -34,7 +34,7 @@ export function copyGraph(roots: readonly Value[], replaced: ReadonlyMap<Value, 
 const isConstant = ({ node }: Value): boolean => (node.op as unknown) === leafRecords.constant;
 
 /** Costs nothing to do again: a view is only another way to read the memory of its input. */
-const isView = ({ node }: Value): boolean => node.op.cost === 'view' && node.inputs.length === 1;
+export const isView = ({ node }: Value): boolean => node.op.cost === 'view' && node.inputs.length === 1;
 
 /**
  * What a body must be given to compute `roots`: the memory behind them, seen through views that were taken after node `floor`.

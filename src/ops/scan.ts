@@ -6,11 +6,12 @@ import type { Node, Value } from '../graph/node.js';
 import type { Op, Type } from '../graph/op.js';
 import { sameShape, show, sizeOf } from '../graph/op.js';
 import { add } from './arithmetic.js';
-import { reshape } from './broadcast.js';
+import { broadcastRecords, reshape } from './broadcast.js';
 import { gradients } from './gradient.js';
 import { constant, leaf, zerosLike } from './leaf.js';
 import { closeBody, copyGraph, sources } from './loopBody.js';
 import { concat, expandDims, sliceAxis, stack } from './movement.js';
+import { stackedSums } from './scanSums.js';
 import { fail } from './support.js';
 
 export type ScanAttributes = { readonly length: number; readonly reverse: boolean };
@@ -133,7 +134,7 @@ export function scan(
 
 /**
  * The gradient of a loop is a loop in the other direction. It carries the cotangents of the carries, and the sums of those of the
- * captured values; it reads the sequences, and what the gradient of the body needs of each iteration: the loop runs with these
+ * captured values (but for sums that are better made afterwards, ops/scanSums.ts); it reads the sequences, and what the gradient of the body needs of each iteration: the loop runs with these
  * values as further yields, and the compiler makes one loop of it and the one that is differentiated.
  */
 function scanGradient(
@@ -161,12 +162,14 @@ function scanGradient(
   const found = new Map(wanted.map((i, at) => [i, slopes[at] ?? (isCarry(i) ? zerosLike(parameters[i]!) : undefined)]));
   const through = [...found.keys()].filter((i) => found.get(i));
   const carried = through.filter(isCarry);
-  const summed = through.filter((i) => i < captures);
   const sliced = through.filter((i) => i >= captures + carries);
+  const afterwards = stackedSums(new Map(through.filter((i) => i < captures).map((i) => [i, found.get(i)!])));
+  const summed = through.filter((i) => i < captures && !afterwards.has(i));
+  const operands = [...new Set([...afterwards.values()].flatMap((sum) => sum.operands))];
   const roots = [...carried, ...summed, ...sliced].map((i) => found.get(i)!);
 
   // What is read of the forward body, apart from its parameters, becomes one more yield of it.
-  const read = forwardValues(roots, floor);
+  const read = forwardValues([...roots, ...operands], floor);
   const place = new Map(parameters.map((parameter, i) => [parameter, i]));
   const before = [...read].filter((value) => isCarry(place.get(value) ?? -1));
   const saved = [...read].filter((value) => !place.has(value));
@@ -182,13 +185,22 @@ function scanGradient(
   for (const value of saved) sequences.set(value, stacked(value));
   seeds.forEach((seed, i) => i >= carries && seed && sequences.set(seed, cotangents[i]!));
 
+  /** A value in all iterations, if no further yield is needed to know it. */
+  const known = (value: Value): Value | undefined => {
+    const sequence = sequences.get(value);
+    if (sequence || (value.node.op as unknown) !== broadcastRecords.reshape) return sequence;
+    const whole = known(value.node.inputs[0]!);
+    return whole && reshape(whole, [length, ...value.shape]);
+  };
+  const yielded = operands.filter((operand) => !known(operand));
+
   const seedOf = (i: number): Value => seeds[i - captures]!;
   const { carry, ys } = scan(
     (carry, x) => {
       const replaced = new Map<Value, Value>([...sequences.keys()].map((value, i) => [value, x[i]!]));
       carried.forEach((i, at) => replaced.set(seedOf(i), carry[at]!));
       for (let i = 0; i < captures; i++) replaced.set(parameters[i]!, node.inputs[i]!);
-      const flows = copyGraph(roots, replaced);
+      const flows = copyGraph([...roots, ...yielded], replaced);
       const sums = summed.map((_, i) => add(carry[carried.length + i]!, flows[carried.length + i]!));
       return { carry: [...flows.slice(0, carried.length), ...sums], y: flows.slice(carried.length + summed.length) };
     },
@@ -198,6 +210,11 @@ function scanGradient(
   );
   const flows = new Map([...carried, ...summed].map((i, at) => [i, carry[at]!]));
   sliced.forEach((i, at) => flows.set(i, ys[at]!));
+  for (const [i, sum] of afterwards)
+    flows.set(
+      i,
+      sum.total((value) => known(value) ?? ys[sliced.length + yielded.indexOf(value)]!),
+    );
   return node.inputs.map((_, i) => (needed[i] ? flows.get(i) : undefined));
 }
 
