@@ -26,6 +26,7 @@
   X(batchnorm)             \
   X(layernorm)             \
   X(special)               \
+  X(fft)                   \
   X(groupnorm)             \
   X(optimizer)             \
   X(finite)                \

@@ -15,6 +15,7 @@ import { cumulativeRecords } from './cumulative.js';
 import { effectRecords } from './effect.js';
 import { embeddingRecords } from './embedding.js';
 import { elementwiseRecord } from './elementwiseProgram.js';
+import { fftRecords } from './fft.js';
 import { fusedRecords } from './fused.js';
 import { groupNormRecords } from './groupNorm.js';
 import { indexingRecords } from './indexing.js';
@@ -67,6 +68,7 @@ const named = {
   ...crossEntropyRecords,
   ...batchNormRecords,
   ...layerNormRecords,
+  ...fftRecords,
   ...groupNormRecords,
   ...embeddingRecords,
   ...attentionRecords,
@@ -112,6 +114,7 @@ export * from './einsum.js';
 export * from './embedding.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
 export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
+export * from './fft.js';
 export * from './gradient.js';
 export * from './groupNorm.js';
 export * from './indexing.js';

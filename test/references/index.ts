@@ -5,6 +5,7 @@ import { attentionReferences } from './attention.js';
 import { contractionReferences } from './contraction.js';
 import { elementwiseReferences } from './elementwise.js';
 import { imageReferences } from './images.js';
+import { fftReferences } from './fft.js';
 import { movementReferences } from './movement.js';
 import { normalisationReferences } from './normalisation.js';
 import { normReferences } from './norms.js';
@@ -34,6 +35,7 @@ export const references: References<OpName> = {
   ...imageReferences,
   ...normalisationReferences,
   ...normReferences,
+  ...fftReferences,
   ...attentionReferences,
   ...randomReferences,
   ...recurrentReferences,

@@ -2,6 +2,7 @@ import type { OpName } from '../../src/ops/index.js';
 import { attentionSamples } from './samples/attention.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { imageSamples } from './samples/images.js';
+import { fftSamples } from './samples/fft.js';
 import { kernelSamples } from './samples/kernels.js';
 import { normSamples } from './samples/norms.js';
 import { orderingSamples } from './samples/ordering.js';
@@ -19,6 +20,7 @@ export const samples: Samples<OpName> = {
   ...recurrentSamples,
   ...attentionSamples,
   ...normSamples,
+  ...fftSamples,
 };
 
 export { operandsOf } from './samples/sample.js';
