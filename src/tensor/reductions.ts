@@ -15,8 +15,8 @@ export interface ReduceOptions<K extends boolean = boolean> {
 type Axes = number | readonly number[] | undefined;
 type Builder = (x: Value, axes?: Axes, keepDims?: boolean) => Value;
 
-function keepDims(options: ReduceOptions | undefined): boolean {
-  checkOptions('reduction', options, ['keepDims', 'correction']);
+function keepDims(options: ReduceOptions | undefined, more: readonly string[] = []): boolean {
+  checkOptions('reduction', options, ['keepDims', ...more]);
   return options?.keepDims ?? false;
 }
 
@@ -127,7 +127,7 @@ export abstract class Reductions extends Arithmetic {
     axes?: Axes,
     options?: ReduceOptions & { correction?: number },
   ): Tensor<any, D> {
-    return wrap(ops.variance(this.value, axes, keepDims(options), options?.correction ?? 1));
+    return wrap(ops.variance(this.value, axes, keepDims(options, ['correction']), options?.correction ?? 1));
   }
   /** Square root of `variance`. */
   std<S extends Shape, D extends DType>(
@@ -135,11 +135,11 @@ export abstract class Reductions extends Arithmetic {
     axes?: Axes,
     options?: ReduceOptions & { correction?: number },
   ): Tensor<any, D> {
-    return wrap(ops.std(this.value, axes, keepDims(options), options?.correction ?? 1));
+    return wrap(ops.std(this.value, axes, keepDims(options, ['correction']), options?.correction ?? 1));
   }
-  /** Euclidean norm. */
-  norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> {
-    return reduce(ops.norm, this, axes, options);
+  /** The vector norm of order `order`: 2 (default, Euclidean), 1, Infinity, or any p > 0. Its gradient at 0 is 0. */
+  norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions & { order?: number }): Tensor<any, D> {
+    return wrap(ops.norm(this.value, axes, keepDims(options, ['order']), options?.order));
   }
   /** log(sum(exp(x))), without overflow. */
   logSumExp<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions): Tensor<any, D> {

@@ -266,3 +266,39 @@ describe('scatter', () => {
     expect(() => x.scatter(at, updates, 0, { reduce: 'median' as 'set' })).toThrow(/none of set/);
   });
 });
+
+describe('norm', () => {
+  it('has any order above 0', async () => {
+    const x = tensor([3, -4]);
+    expect(await list(x.norm())).toBe(5);
+    expect(await list(x.norm(0, { order: 1 }))).toBe(7);
+    expect(await list(x.norm(0, { order: Number.POSITIVE_INFINITY, keepDims: true }))).toEqual([4]);
+    expect(await list(tensor([0, 0]).norm(0, { order: 3 }))).toBe(0);
+    expect(() => x.norm(0, { order: 0 })).toThrow(RangeError);
+    expect(() => x.sum(0, { order: 1 } as object)).toThrow(/unknown option "order"/);
+  });
+});
+
+describe('in a compiled step', () => {
+  it('draws differ from call to call, and from one draw to the next', async () => {
+    pollux.seed(11);
+    const step = compile((x: Tensor) => ({ first: pollux.shuffle(x), second: pollux.permutation(50) }));
+    const x = pollux.arange(0, 50);
+    const [one, two] = [await step(x), await step(x)];
+    const orders = await Promise.all([one.first, one.second, two.first, two.second].map(floats));
+    expect(new Set(orders.map(String)).size).toBe(4);
+    for (const order of orders) expect(order.toSorted((a, b) => a - b)).toEqual([...Array(50).keys()]);
+  });
+
+  it('counted sizes stay inside, and gradients pass', async () => {
+    const step = compile((x: Tensor) => x.uniqueWithin(3).count);
+    expect(Number((await (await step(tensor([1, 1, 2]))).data())[0])).toBe(2);
+    const slope = pollux.grad((x: Tensor) =>
+      x
+        .sort()
+        .values.mul(tensor([1, 10, 100]))
+        .sum(),
+    );
+    expect(await list(await slope(tensor([5, 1, 3])))).toEqual([100, 1, 10]);
+  });
+});
