@@ -1,5 +1,5 @@
 export type { ArrayField, Batch, Dataset, HostArray, LoaderOptions, LoaderState, Schema } from './data/index.js';
-export { ArrayDataset, augment, classLabels, DataLoader, datasets, transforms } from './data/index.js';
+export { ArrayDataset, augment, classLabels, DataLoader, datasets, SequenceDataset, StreamLoader, transforms } from './data/index.js';
 export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors.js';
 export { readSafetensors, writeSafetensors } from './io/index.js';
 export * as audio from './audio/index.js';
@@ -29,6 +29,7 @@ export {
   einsum,
   evaluate,
   eye,
+  fft,
   full,
   grad,
   gradientsOf,

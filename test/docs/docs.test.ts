@@ -15,6 +15,7 @@ const pages = [
   'docs/indexing.md',
   'docs/recurrent.md',
   'docs/attention.md',
+  'docs/text.md',
   'docs/training.md',
   'docs/evaluation.md',
   'docs/convolution.md',
@@ -59,7 +60,7 @@ async function runAll(list: readonly Program[]): Promise<Map<string, string[]>> 
   list.forEach((program, i) => writeFileSync(files[i]!, runnable(program, entry)));
   const loader = join(root, 'scripts/typescript.js');
   const runner = join(root, 'test/docs/runner.js');
-  const { stdout } = await call(process.execPath, ['--import', loader, runner, ...files], { cwd: folder, timeout: 60_000 });
+  const { stdout } = await call(process.execPath, ['--import', loader, runner, ...files], { cwd: folder, timeout: 110_000 });
   return new Map(
     stdout
       .trim()
