@@ -291,6 +291,7 @@ class Fit {
     const { validation, programs } = this.#task;
     const { validateEvery = 1, signal } = this.#options;
     if (!validation || this.#epoch % validateEvery !== 0) return undefined;
+    validation.rewind();
     const figures = await withAverage(this.#trained.average, () => evaluateOn(programs, validation, signal));
     for (const callback of this.#callbacks) await callback.onEvaluate?.(figures, this.#context);
     return figures;

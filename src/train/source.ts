@@ -35,6 +35,8 @@ export class Source {
   readonly #resumable: Resumable | undefined;
   readonly #stepsPerEpoch: number | undefined;
   readonly #loader: { state(): LoaderState } | undefined;
+  /** State of the loader when it was given. */
+  readonly #initial: Json;
   #stream: AsyncIterator<unknown> | undefined;
   #read = 0;
   #steps = 0;
@@ -57,6 +59,7 @@ export class Source {
       );
     this.#resumable = typeof batches === 'object' && isResumable(batches as object) ? (batches as unknown as Resumable) : undefined;
     this.#stepsPerEpoch = stepsPerEpoch;
+    this.#initial = this.#resumable?.state() ?? null;
     this.length = stepsPerEpoch ?? (typeof batches === 'object' ? (batches as { length?: number }).length : undefined);
   }
 
@@ -97,6 +100,11 @@ export class Source {
       if (this.#stepsPerEpoch === undefined) return undefined;
     }
     return undefined;
+  }
+
+  /** Lets the next pass be the first one again: an evaluation draws the same random transforms each time, after a resume too. */
+  rewind(): void {
+    this.#resumable?.restore(this.#initial);
   }
 
   /** Ends a pass that was left in the middle. */
