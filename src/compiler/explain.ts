@@ -43,14 +43,26 @@ function table(rows: readonly (readonly string[])[], right: ReadonlySet<number>)
   );
 }
 
+/** In how many loops each step lies. */
+function depthsOf({ steps, loops = [] }: PlanDescription): number[] {
+  const ends: number[] = [];
+  return steps.map(({ loop }, i) => {
+    while (ends.at(-1) === i) ends.pop();
+    const depth = ends.length;
+    if (loop !== undefined) ends.push(i + 1 + loops[loop]!.steps);
+    return depth;
+  });
+}
+
 /**
- * The steps of a plan as a table, the numbers frozen into it, and its memory.
+ * The steps of a plan as a table, those of a loop's body indented (their bytes, FLOPs and times are of all iterations), the numbers frozen into it, and its memory.
  *
  * @param profile nanoseconds of each step, as `plan.profile()` measures them
  */
 export function explainPlan({ description, steps, blocks, livePeak, frozen }: PlanAccount, profile?: Float64Array): string {
   const head = ['#', 'kernel', 'made of', 'in', 'outputs', 'bytes', 'FLOPs', '', ...(profile ? ['us', '%'] : [])];
   const time = profile?.reduce((a, b) => a + b, 0) ?? 0;
+  const depths = depthsOf(description);
   const rows = steps.map((step, i) => {
     const { bytes, flops, commit } = description.steps[i]!;
     const outputs = description.steps[i]!.outputs.map((tensor) => description.tensors[tensor]!);
@@ -58,8 +70,8 @@ export function explainPlan({ description, steps, blocks, livePeak, frozen }: Pl
     const nanoseconds = profile?.[i] ?? 0;
     return [
       String(i),
-      step.kernel,
-      describeSources(step),
+      `${'  '.repeat(depths[i]!)}${step.kernel}`,
+      step.loop ? `${step.loop.length} iterations of what follows` : describeSources(step),
       scope,
       outputs.map(({ dtype, shape }) => `${dtype}[${shape.join(', ')}]`).join(' '),
       showBytes(bytes),

@@ -52,13 +52,15 @@ describe('scan', () => {
     });
   });
 
-  const cases = names.flatMap((name) =>
-    Object.entries(targets).flatMap(([target, value]) => [true, false].map((fuse) => ({ name, target, value, fuse }))),
-  );
+  const cases = names.flatMap((name) => [
+    { name, target: 'everything', fuse: true },
+    { name, target: 'plain', fuse: false },
+    ...(name === 'rnn' || name === 'odd' ? [{ name, target: 'strided', fuse: true }] : []),
+  ]);
 
-  it.each(cases)('$name: its plan computes that, on memory that holds ($target, fuse $fuse)', ({ name, value: target, fuse }) => {
+  it.each(cases)('$name: its plan computes that, on memory that holds ($target, fuse $fuse)', ({ name, target, fuse }) => {
     for (const built of [loops[name]!(ops.scan), withGradients(loops[name]!(ops.scan))]) {
-      const { description } = compile({ ...modelOf(built), target, options: { fuse } });
+      const { description } = compile({ ...modelOf(built), target: targets[target as keyof typeof targets], options: { fuse } });
       expect(replay(description)).toEqual([]);
       const data = dataFor(built.inputs);
       const bound = new Map([...data].map(([value, array]) => [value, rounded(array)]));
