@@ -12,6 +12,10 @@ Apply find_float_instruction(const char* op, int32_t source_dtype);
 Apply find_integer_instruction(const char* op, int32_t source_dtype);
 Apply find_move_instruction(const char* op, int32_t source_dtype, int32_t dtype);
 
+/// The form of a float32 instruction of two sources whose source number `shared` is one number for all elements; null
+/// if there is none.
+Apply find_shared_instruction(const char* op, int32_t source_dtype, int shared);
+
 /// Prepares a step of one input and one output as a copy.
 PolluxResult prepare_copy(const PolluxStep& step, Prepared* prepared);
 

@@ -12,7 +12,7 @@
 namespace pollux::POLLUX_LEVEL {
 namespace {
 
-constexpr int64_t largest_tile = 1024;
+constexpr int64_t largest_tile = 512;  // elements: a dozen registers and inputs of them share the first-level cache
 constexpr int64_t register_budget = 48 * 1024;  // bytes of all registers together: they share 32 to 48 KiB of cache
 
 enum class Place : int8_t {
@@ -32,6 +32,7 @@ enum class Action : int8_t { apply, load, store, constant };
 // `operand`, `constant` fills a register.
 struct Operation {
   Action action;
+  bool single;  // makes a number that all elements share: its first element is enough
   int8_t source_count;
   int32_t operand;
   int32_t dtype;  // of what is moved
@@ -50,7 +51,8 @@ struct Program {
   int64_t all_register_bytes;
   int32_t once_count;  // the first operations run once per chunk: constants and repeating inputs
   int32_t operation_count;
-  int8_t bytes[max_operands];  // of one element of each operand
+  int8_t bytes[max_operands];   // of one element of each operand
+  bool streamed[max_operands];  // inputs that are read from one end of their memory to the other
   Operation operations[];
 };
 
@@ -91,6 +93,16 @@ struct Tile {
     return static_cast<char*>(context.operands[operand]) + begin * program.bytes[operand];
   }
 
+  // Asks for the next tile's inputs while this one is worked on: between its bursts a stream is lost to the hardware.
+  void prefetch_next() const {
+    for (int k = 0; k < program.input_count; ++k) {
+      if (!program.streamed[k]) continue;
+      const int64_t bytes = program.tile * program.bytes[k];
+      const char* next = static_cast<const char*>(context.operands[k]) + (begin + program.tile) * program.bytes[k];
+      for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(next + at);
+    }
+  }
+
   void perform(const Operation& operation) const {
     switch (operation.action) {
       case Action::apply: {
@@ -101,8 +113,8 @@ struct Tile {
       }
       case Action::load:
         visit_size(program.bytes[operation.operand], [&](auto size) {
-          load<decltype(size)>(program, operation.operand, context.operands[operation.operand], begin, count,
-                               locate(operation.to));
+          load<decltype(size)>(program, operation.operand, context.operands[operation.operand], begin,
+                               operation.single ? 1 : count, locate(operation.to));
         });
         break;
       case Action::store: {
@@ -116,7 +128,7 @@ struct Tile {
       case Action::constant: {
         visit_size(byte_size(operation.dtype), [&](auto value) {
           memcpy(&value, &operation.immediate, sizeof value);
-          copy_row(&value, 0, static_cast<decltype(value)*>(locate(operation.to)), 1, count);
+          copy_row(&value, 0, static_cast<decltype(value)*>(locate(operation.to)), 1, operation.single ? 1 : count);
         });
         break;
       }
@@ -137,6 +149,7 @@ void run(const Prepared& prepared, const RunContext& context) {
     for (int i = 0; i < p.once_count; ++i) tile.perform(p.operations[i]);
     for (; tile.begin < end; tile.begin += p.tile) {
       tile.count = min64(p.tile, end - tile.begin);
+      if (tile.begin + p.tile < end) tile.prefetch_next();
       for (int i = p.once_count; i < p.operation_count; ++i) tile.perform(p.operations[i]);
     }
   });
@@ -178,6 +191,8 @@ struct ValueState {
   int32_t last_use;  // number of the last instruction that reads it; instruction_count if it is stored by a scatter
   bool placed;
   bool pinned;  // its register holds for the whole chunk
+  bool shared;  // one number for all elements
+  bool whole;   // needed in every element of its register all the same
 };
 
 struct Builder {
@@ -200,6 +215,16 @@ struct Builder {
     values[value].placed = true;
   }
 
+  // Number of the one source that is a number shared by all elements, where the instruction has a form for it; else -1.
+  int shared_source(const PolluxInstruction& instruction) const {
+    if (instruction.source_count != 2) return -1;
+    const ValueState& left = values[instruction.source[0]];
+    const ValueState& right = values[instruction.source[1]];
+    if (left.shared == right.shared) return -1;
+    const int source = left.shared ? 0 : 1;
+    return find_shared_instruction(instruction.op, right.dtype, source) ? source : -1;
+  }
+
   Operation& append(Action action) {
     Operation& operation = program.operations[program.operation_count++];
     operation.action = action;
@@ -210,6 +235,7 @@ struct Builder {
     Operation& operation = append(Action::load);
     operation.operand = value;
     operation.dtype = values[value].dtype;
+    operation.single = values[value].shared && !values[value].whole;
     place(value, take_register());
     operation.to = values[value].location;
   }
@@ -226,8 +252,9 @@ struct Builder {
   }
 };
 
-Apply find_instruction(const PolluxInstruction& instruction, const ValueState* values) {
+Apply find_instruction(const PolluxInstruction& instruction, const ValueState* values, int shared) {
   const int32_t source = values[instruction.source[instruction.source_count - 1]].dtype;
+  if (shared >= 0) return find_shared_instruction(instruction.op, source, shared);
   if (Apply apply = find_float_instruction(instruction.op, source)) return apply;
   if (Apply apply = find_integer_instruction(instruction.op, source)) return apply;
   return find_move_instruction(instruction.op, source, instruction.dtype);
@@ -256,10 +283,11 @@ PolluxResult build(Builder& b, bool* direct_output) {
   ValueState* values = b.values;
   const int n = step.instruction_count;
 
-  for (int v = 0; v < step.input_count; ++v) values[v] = {{}, input(step, v).dtype, -1, false, false};
+  for (int v = 0; v < step.input_count; ++v) values[v] = {{}, input(step, v).dtype, -1, false, false, false, false};
   for (int i = 0; i < n; ++i) {
     const PolluxInstruction& instruction = step.instructions[i];
-    values[step.input_count + i] = {{}, instruction.dtype, i, false, strcmp(instruction.op, "constant") == 0};
+    const bool constant = strcmp(instruction.op, "constant") == 0;
+    values[step.input_count + i] = {{}, instruction.dtype, i, false, constant, constant, false};
     for (int s = 0; s < instruction.source_count; ++s) values[instruction.source[s]].last_use = i;
   }
   for (int o = 0; o < step.output_count; ++o) values[step.stored[o]].last_use = n;
@@ -269,13 +297,23 @@ PolluxResult build(Builder& b, bool* direct_output) {
     const int64_t length = period(p.layout, v);
     if (values[v].last_use < 0 || length == p.layout.count || length > p.tile || p.tile % length != 0) continue;
     values[v].pinned = true;
-    b.append_load(v);
+    values[v].shared = length == 1;
   }
+  for (int i = 0; i < n; ++i) {
+    const PolluxInstruction& instruction = step.instructions[i];
+    const int shared = b.shared_source(instruction);
+    for (int s = 0; s < instruction.source_count; ++s)
+      if (s != shared) values[instruction.source[s]].whole = true;
+  }
+  for (int o = 0; o < step.output_count; ++o) values[step.stored[o]].whole = true;
+  for (int v = 0; v < step.input_count; ++v)
+    if (values[v].pinned) b.append_load(v);
   for (int i = 0; i < n; ++i) {
     const int v = step.input_count + i;
     if (!values[v].pinned) continue;
     Operation& operation = b.append(Action::constant);
     operation.dtype = values[v].dtype;
+    operation.single = !values[v].whole;
     write_element(operation.dtype, step.instructions[i].immediate, &operation.immediate);
     b.place(v, b.take_register());
     operation.to = values[v].location;
@@ -307,7 +345,7 @@ PolluxResult build(Builder& b, bool* direct_output) {
     if (direct >= 0) direct_output[direct] = true;
 
     Operation& operation = b.append(Action::apply);
-    operation.apply = find_instruction(instruction, values);
+    operation.apply = find_instruction(instruction, values, b.shared_source(instruction));
     if (!operation.apply) return POLLUX_UNSUPPORTED;
     operation.source_count = static_cast<int8_t>(instruction.source_count);
     for (int s = 0; s < instruction.source_count; ++s) operation.sources[s] = values[instruction.source[s]].location;
@@ -367,6 +405,7 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
     return POLLUX_SUCCESS;
   }
   p->tile = choose_tile(step, p->layout);
+  for (int k = 0; k < step.input_count; ++k) p->streamed[k] = is_linear(p->layout, k);
 
   bool direct_output[max_operands] = {};
   Builder builder = {step, *p, values, taken, 0};
@@ -375,7 +414,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   free(taken);
   if (result != POLLUX_SUCCESS) return result;
 
-  p->register_bytes = round_up(p->tile * widest, 64);
+  // A line more than the tile: else all registers would compete for the same sets of the cache.
+  p->register_bytes = round_up(p->tile * widest, 64) + 64;
   p->all_register_bytes = p->register_bytes * builder.register_count;
   const int64_t tiles = ceil_div(p->layout.count, p->tile);
   const int64_t grain = static_cast<int64_t>(20000 / (element_cost(step, *p) * static_cast<double>(p->tile)));

@@ -24,6 +24,23 @@ void binary(void* to, const void* const* sources, int64_t n) {
   });
 }
 
+// The same where one source is a single number: it stays in a register.
+template <Floats (*function)(Floats, Floats)>
+void left_shared(void* to, const void* const* sources, int64_t n) {
+  const Floats a = broadcast(*static_cast<const float*>(sources[0]));
+  const float* b = static_cast<const float*>(sources[1]);
+  float* y = static_cast<float*>(to);
+  for_each_vector(n, [&](int64_t i, int count) { store_some(y + i, function(a, load_some(b + i, count)), count); });
+}
+
+template <Floats (*function)(Floats, Floats)>
+void right_shared(void* to, const void* const* sources, int64_t n) {
+  const float* a = static_cast<const float*>(sources[0]);
+  const Floats b = broadcast(*static_cast<const float*>(sources[1]));
+  float* y = static_cast<float*>(to);
+  for_each_vector(n, [&](int64_t i, int count) { store_some(y + i, function(load_some(a + i, count), b), count); });
+}
+
 // Functions of the C library, element by element.
 template <float (*function)(float)>
 void unary_scalar(void* to, const void* const* sources, int64_t n) {
@@ -180,7 +197,28 @@ const Entry entries[] = {
     {"greaterEqual", compare<greater_equal>},
 };
 
+struct SharedEntry {
+  const char* name;
+  Apply apply[2];  // with the left, with the right source shared
+};
+
+const SharedEntry shared_entries[] = {
+    {"add", {left_shared<add>, right_shared<add>}},
+    {"sub", {left_shared<sub>, right_shared<sub>}},
+    {"mul", {left_shared<mul>, right_shared<mul>}},
+    {"div", {left_shared<div>, right_shared<div>}},
+    {"maximum", {left_shared<maximum>, right_shared<maximum>}},
+    {"minimum", {left_shared<minimum>, right_shared<minimum>}},
+};
+
 }  // namespace
+
+Apply find_shared_instruction(const char* op, int32_t source_dtype, int shared) {
+  if (source_dtype != POLLUX_FLOAT32) return nullptr;
+  for (const SharedEntry& entry : shared_entries)
+    if (strcmp(entry.name, op) == 0) return entry.apply[shared];
+  return nullptr;
+}
 
 Apply find_float_instruction(const char* op, int32_t source_dtype) {
   if (source_dtype != POLLUX_FLOAT32) return nullptr;
