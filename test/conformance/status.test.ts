@@ -18,6 +18,7 @@ import { poisonPlan } from './poison.js';
 const NOT_FINITE = 1;
 const LABEL_OUT_OF_RANGE = 2;
 const INDEX_OUT_OF_RANGE = 3;
+const CAPACITY_EXCEEDED = 5;
 
 let devices: RemoteDevice[];
 let target: Target;
@@ -139,6 +140,18 @@ describe('indices', () => {
     );
     it('at the borders are fine', () => expectSuccess([x, whole('int32', 5, -6, 0)], make));
   });
+});
+
+describe('a cache', () => {
+  const update = (cache: Value, rows: Value, position: Value) => ({ value: ops.cacheUpdate(cache, rows, position) });
+  it.each([
+    ['int32', [0, 3], 1, 3],
+    ['int32', [-1, 9], 0, -1],
+    ['int64', [2, 2 ** 33], 1, 2 ** 33],
+  ] as const)('without room: %s %j', (dtype, positions, element, detail) =>
+    expectFailure({ code: CAPACITY_EXCEEDED, element, detail }, [floats(2, 4, 3), floats(2, 2, 3), whole(dtype, ...positions)], update),
+  );
+  it('at the borders is fine', () => expectSuccess([floats(2, 4, 3), floats(2, 2, 3), whole('int32', 0, 2)], update));
 });
 
 describe('checks', () => {

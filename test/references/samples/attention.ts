@@ -54,6 +54,7 @@ const calls = [
   attend({ batch: 2, from: 3, to: 5, heads: 2 }, {}, { mask: real([2, 1, 1, 5]), slopes: real([2]) }),
   attend({ batch: 2, from: 3, to: 4, heads: 2 }, {}, { mask: flags([2, 1, 3, 4]) }),
   attend({ from: 2, to: 3 }, {}, { mask: given([1, 1, 2, 3], 'bool', [0, 0, 0, 1, 0, 1]) }),
+  attend({ from: 2, to: 3 }, {}, { mask: given([1, 1, 2, 3], 'float32', [-Infinity, -Infinity, -Infinity, 0, -Infinity, 1]) }),
   attend({ from: 4, to: 5, heads: 2 }, { causal: true }, { slopes: real([2], 0.1, 1) }),
   attend({ batch: 2, from: 3, to: 7, heads: 2 }, { rate: 0.4, stream: 99 }, { state }),
   attend({ batch: 2, from: 2, to: 5, heads: 2, keyHeads: 1 }, { causal: true, rate: 0.25, stream: 5 }, { lengths: lengths(3, 5), state }),
