@@ -20,6 +20,7 @@ export {
   zerosLike,
 } from './create.js';
 export { defineOp, type OpDefinition } from './defineOp.js';
+export * as fft from './fft.js';
 export { clearPlans, defaultDevice, resolveDevice, setDefaultDevice } from './evaluate.js';
 export { setThreads, threads } from '../runtime/index.js';
 export { concat, devices, evaluate, masked, memory, noGrad, oneHot, stack, tidy, where } from './functions.js';

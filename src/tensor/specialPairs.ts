@@ -82,7 +82,7 @@ export abstract class SpecialPairs extends SpecialFunctions {
   isClose(this: Tensor, b: Operand, options?: ops.CloseOptions): Tensor {
     return binary((x, y) => ops.isClose(x, y, options), 'isClose', this, b);
   }
-  /** Whether all elements are close: `await a.allClose(b).item()`. */
+  /** Whether all elements are close: `await a.allClose(b).toArray()`. */
   allClose(this: Tensor, b: Operand, options?: ops.CloseOptions): Tensor<readonly [], 'bool'> {
     return binary((x, y) => ops.allClose(x, y, options), 'allClose', this, b);
   }
