@@ -13,6 +13,8 @@ const pages = [
   'docs/conventions.md',
   'docs/add-an-op.md',
   'docs/indexing.md',
+  'docs/losses.md',
+  'docs/optimizers.md',
   'docs/recurrent.md',
   'docs/attention.md',
   'docs/text.md',
