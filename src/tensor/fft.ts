@@ -27,7 +27,8 @@ function scaled(where: string, x: Value, size: number, norm: FftNorm, inverse: b
 }
 
 /** x with `size` elements along an axis. */
-function sized(where: string, x: Value, axis: number, size: number): Value {
+function sized(where: string, x: Value, axis: number, size: number | undefined): Value {
+  if (size === undefined) return x;
   if (!Number.isInteger(size) || size < 1) throw new RangeError(`${where}: size must be an integer of at least 1, got ${size}.`);
   const at = x.shape.length + axis;
   const found = x.shape[at] ?? 0;
@@ -39,8 +40,8 @@ function sized(where: string, x: Value, axis: number, size: number): Value {
 function complex(where: string, x: Tensor, options: FftOptions, inverse: boolean): Tensor {
   checkOptions(where, options, ['size', 'norm']);
   const value = tensorValue(x, where);
-  const { size = value.shape.at(-2) ?? 0, norm = 'backward' } = options;
-  return wrap(scaled(where, ops.fft(sized(where, value, -2, size), inverse), size, norm, inverse));
+  const result = ops.fft(sized(where, value, -2, options.size), inverse);
+  return wrap(scaled(where, result, result.shape.at(-2)!, options.norm ?? 'backward', inverse));
 }
 
 /** Discrete Fourier transform of pairs [..., n, 2] over axis -2: sum of x_j exp(-2 pi i j k / n). */
@@ -53,8 +54,8 @@ export const ifft = (x: Tensor, options: FftOptions = {}): Tensor => complex('if
 export function rfft(x: Tensor, options: FftOptions = {}): Tensor {
   checkOptions('rfft', options, ['size', 'norm']);
   const value = tensorValue(x, 'rfft');
-  const { size = value.shape.at(-1) ?? 0, norm = 'backward' } = options;
-  return wrap(scaled('rfft', ops.rfft(sized('rfft', value, -1, size)), size, norm, false));
+  const sequence = sized('rfft', value, -1, options.size);
+  return wrap(scaled('rfft', ops.rfft(sequence), sequence.shape.at(-1)!, options.norm ?? 'backward', false));
 }
 
 /** Inverse of `rfft`: [..., m, 2] to real [..., size]. The default size is 2 (m - 1); an odd one must be given. */
