@@ -1,5 +1,16 @@
 export type { ArrayField, Batch, Dataset, HostArray, LoaderOptions, LoaderState, Schema } from './data/index.js';
-export { ArrayDataset, augment, classLabels, DataLoader, datasets, SequenceDataset, StreamLoader, transforms } from './data/index.js';
+export {
+  ArrayDataset,
+  augment,
+  classLabels,
+  DataLoader,
+  datasets,
+  kFold,
+  SequenceDataset,
+  StreamLoader,
+  stratifiedKFold,
+  transforms,
+} from './data/index.js';
 export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors.js';
 export { readSafetensors, writeSafetensors } from './io/index.js';
 export * as audio from './audio/index.js';
@@ -79,11 +90,14 @@ export {
   type Callback,
   callbacks,
   crossValidate,
+  type EpochEvent,
   type FitOptions,
   FitRun,
   type History,
   type Metric,
+  type RateSweep,
   type RunContext,
+  type StepEvent,
   type StepResult,
   type TrainEvent,
   Trainer,
