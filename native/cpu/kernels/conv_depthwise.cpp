@@ -50,6 +50,14 @@ inline void some_channels(const Row& row, int64_t c, Tail tail, float* to) {
   Vec sum[Pixels];
   POLLUX_UNROLL
   for (int p = 0; p < Pixels; ++p) sum[p] = vec_zero();
+  if (Pixels > 1) {  // the next pixels of the lowest row, which was not read before: their lines lie far apart
+    const float* next = row.x + (row.window_rows - 1) * row.row_pitch + Pixels * row.pixel_pitch + c;
+    POLLUX_UNROLL
+    for (int p = 0; p < Pixels; ++p) {
+      __builtin_prefetch(next + p * row.pixel_pitch);
+      if (row.pixel_pitch > row.tap_pitch) __builtin_prefetch(next + p * row.pixel_pitch + row.tap_pitch);
+    }
+  }
   for (int64_t r = 0; r < row.window_rows; ++r) {
     const float* x = row.x + r * row.row_pitch + c;
     const float* weight = row.weights + r * row.weight_pitch + c;

@@ -1,9 +1,10 @@
-// resample2d: x [N,H,W,C] -> y [N,OH,OW,C], each output a weighted sum of a few pixels, row by column; and its adjoint
-// resample2dGrad. Where a pixel reads from and with which weight is the same for all images and channels: two tables,
-// one for each axis, are made at prepare. The adjoint runs the same loops over the tables turned round, so every pixel
-// of dx gathers and no two threads write to one place.
+// resample2d: x [N,H,W,C] -> y [N,OH,OW,C], each output a weighted sum of a few pixels, first of rows, then of columns;
+// and its adjoint resample2dGrad. Where a pixel reads from and with which weight is the same for all images and
+// channels: two tables, one for each axis, are made at prepare. The adjoint runs the same loops over the tables turned
+// round, so every pixel of dx gathers and no two threads write to one place.
 #include "../kernel.h"
 #include "../simd.h"
+#include "gemm_slots.h"
 
 namespace pollux {
 namespace {
@@ -108,34 +109,35 @@ char* make_table(const Axis& axis, Method method, bool align, bool turned, char*
   return memory + table_bytes(axis, method);
 }
 
+/// sum(c) over taps of weight * x(place * pitch + c), for c in [0, count).
+void blend(const Tap* begin, const Tap* end, const float* x, int64_t pitch, int64_t count, float* sum) {
+  for_each_vector(count, [&](int64_t c, int n) {
+    Floats total = zero();
+    for (const Tap* tap = begin; tap < end; ++tap)
+      total = total + load_some(x + tap->place * pitch + c, n) * broadcast(tap->weight);
+    store_some(sum + c, total, n);
+  });
+}
+
 void run_resample(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<Resample>(prepared);
   const float* x = input_data<float>(prepared, context, 0);
   float* y = output_data<float>(prepared, context, 0);
   const int64_t row_size = p.columns * p.channels, target_row = p.across.size * p.channels;
+  ScratchSlots slots(static_cast<float*>(context.scratch), round_up(row_size, 16), p.chunks.count);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
+    float* blended = slots.borrow();  // rows of the source, mixed for one row of the target
     for (int64_t row = p.chunks.begin(chunk); row < p.chunks.end(chunk); ++row) {
       const float* image = x + row / p.down.size * p.rows * row_size;
       const int32_t* down = p.down.begin + row % p.down.size;
+      blend(p.down.taps + down[0], p.down.taps + down[1], image, row_size, row_size, blended);
       for (int64_t column = 0; column < p.across.size; ++column) {
         const int32_t* across = p.across.begin + column;
-        float* to = y + row * target_row + column * p.channels;
-        for_each_vector(p.channels, [&](int64_t c, int n) {
-          Floats sum = zero();
-          for (int32_t i = down[0]; i < down[1]; ++i) {
-            const Tap tap = p.down.taps[i];
-            const float* from = image + tap.place * row_size + c;
-            Floats row_sum = zero();
-            for (int32_t j = across[0]; j < across[1]; ++j) {
-              const Tap pixel = p.across.taps[j];
-              row_sum = row_sum + load_some(from + pixel.place * p.channels, n) * broadcast(pixel.weight);
-            }
-            sum = sum + row_sum * broadcast(tap.weight);
-          }
-          store_some(to + c, sum, n);
-        });
+        blend(p.across.taps + across[0], p.across.taps + across[1], blended, p.channels, p.channels,
+              y + row * target_row + column * p.channels);
       }
     }
+    slots.give_back(blended);
   });
 }
 
@@ -159,6 +161,8 @@ PolluxResult prepare(const PolluxStep& step, const PolluxOperand& image, const P
   make_table(across, method, align, turned, memory, &p->across);
   p->chunks = plan_chunks(target.shape[0] * target.shape[1],
                           ceil_div(1 << 13, max64(1, target.shape[2] * target.shape[3])), 128);
+  prepared->scratch_bytes =
+      4 * static_cast<uint64_t>(round_up(p->columns * p->channels, 16) * ScratchSlots::count(p->chunks.count));
   return POLLUX_SUCCESS;
 }
 
