@@ -1,6 +1,6 @@
 import { formatName } from '../io/safetensors-header.js';
 import { SafetensorsFile } from '../io/safetensors.js';
-import { elementCount } from '../data/host.js';
+import { elementCount } from '../tensor/hostArray.js';
 import { table } from '../table.js';
 
 const grouped = (count: number): string => count.toLocaleString('en-US');

@@ -2,8 +2,8 @@ import { PolluxError } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
 import { allocateBatch, Dataset } from './dataset.js';
 import type { Batch, Field, GetOptions, Indices } from './dataset.js';
-import { dtypeOf, elementCount, holds } from './host.js';
-import type { TypedArray } from './host.js';
+import { dtypeOf, elementCount, holds } from '../tensor/hostArray.js';
+import type { TypedArray } from '../tensor/hostArray.js';
 
 /** All samples of one field: `data` holds `shape` = [samples, ...sample shape]. */
 export interface ArrayField {

@@ -1,7 +1,7 @@
 import { PolluxError } from '../errors.js';
 import { allocateBatch, Dataset } from './dataset.js';
 import type { Batch, Field, GetOptions, Indices, Schema } from './dataset.js';
-import { elementCount } from './host.js';
+import { elementCount } from '../tensor/hostArray.js';
 import { PhiloxStream } from './philox.js';
 import type { ImageShape, ImageTransform } from './transforms.js';
 

@@ -1,7 +1,7 @@
 import { checkOptions, PolluxError } from '../errors.js';
 import { allocateBatch, Dataset, resolveSchema } from './dataset.js';
 import type { Batch, GetOptions, Indices, Schema } from './dataset.js';
-import type { TypedArray } from './host.js';
+import type { TypedArray } from '../tensor/hostArray.js';
 
 export interface CacheOptions {
   /** Most bytes to keep; samples beyond are read anew each time. Default 1 GiB. */

@@ -1,8 +1,8 @@
 import { PolluxError } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
 import { checkWhole } from './checks.js';
-import { allocate, elementCount } from './host.js';
-import type { HostArray } from './host.js';
+import { allocate, elementCount } from '../tensor/hostArray.js';
+import type { HostArray } from '../tensor/hostArray.js';
 import { below, PhiloxStream } from './philox.js';
 
 /** A size that differs from batch to batch, in the shape of a field: the length of sequences. */

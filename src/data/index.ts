@@ -8,7 +8,7 @@ export type { Batch, Field, GetOptions, Indices, MapFunction, SampleContext, Sch
 export * as datasets from './namespace.js';
 export type { FashionOptions, LabelledText, ParallelLanguage, TextPair } from './corpora.js';
 export type { ClassField, IdxOptions, ImageClasses, Normalization } from './datasets.js';
-export type { ArrayOf, HostArray, TypedArray } from './host.js';
+export type { ArrayOf, HostArray, TypedArray } from '../tensor/hostArray.js';
 export { type Fold, type FoldOptions, kFold, stratifiedKFold } from './folds.js';
 export { parseIdx, readIdx } from './idx.js';
 export type { IdxData } from './idx.js';

@@ -4,7 +4,7 @@ import { checkWhole } from './checks.js';
 import { groupByLength, type LengthOptions, type LengthRule, lengthRule } from './buckets.js';
 import { allocateBatch, Dataset, resolveSchema, shuffle } from './dataset.js';
 import type { Batch, Schema } from './dataset.js';
-import { elementCount, view } from './host.js';
+import { elementCount, view } from '../tensor/hostArray.js';
 import { PhiloxStream } from './philox.js';
 import type { Sampler } from './samplers.js';
 

@@ -1,7 +1,7 @@
 import { checkOptions, PolluxError } from '../errors.js';
 import { checkWhole } from './checks.js';
 import { allocateBatch, type Batch, Dataset, type Field, type GetOptions, type Indices, type Schema } from './dataset.js';
-import { elementCount } from './host.js';
+import { elementCount } from '../tensor/hostArray.js';
 import { below, PhiloxStream } from './philox.js';
 
 /** Samples with an input x and a class y. */

@@ -4,7 +4,7 @@ import { checkWhole } from './checks.js';
 import { ArrayDataset, type ArrayField } from './array-dataset.js';
 import { allocateBatch, openSize, resolveSchema, type Batch, type Dataset, type Field, type Schema } from './dataset.js';
 import { lengthRule, type LengthOptions } from './buckets.js';
-import { elementCount } from './host.js';
+import { elementCount } from '../tensor/hostArray.js';
 import { below, PhiloxStream } from './philox.js';
 
 /** A sample of a stream: a number or a flat list of numbers for each field. */

@@ -11,7 +11,7 @@ import { formatDuration, ProgressBar } from '../../src/train/progress.js';
 import { drawSheet } from '../../src/plot/sheet.js';
 import { formatBytes } from '../../src/cli/summary.js';
 import { ticks } from '../../src/plot/svg.js';
-import type { HostArray } from '../../src/data/host.js';
+import type { HostArray } from '../../src/tensor/hostArray.js';
 import { writeSafetensors } from '../../src/io/index.js';
 
 let folder = '';

@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rename, rm, truncate, wr
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { HostArray } from '../../src/data/host.js';
+import type { HostArray } from '../../src/tensor/hostArray.js';
 import { latestCheckpoint, loadCheckpoint, saveCheckpoint } from '../../src/io/index.js';
 import type { RunState } from '../../src/io/index.js';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allocate, elementCount } from '../../src/data/host.js';
-import type { HostArray } from '../../src/data/host.js';
+import { allocate, elementCount } from '../../src/tensor/hostArray.js';
+import type { HostArray } from '../../src/tensor/hostArray.js';
 import { dtypes } from '../../src/graph/dtype.js';
 import { SafetensorsFile, readSafetensors, writeSafetensors } from '../../src/io/index.js';
 

@@ -1,5 +1,5 @@
 import { checkOptions } from '../../errors.js';
-import type { HostArray } from '../../data/host.js';
+import type { HostArray } from '../../tensor/hostArray.js';
 import type { EncodeOptions, Encoding } from './tokenizer.js';
 
 export interface PadOptions {

@@ -1,6 +1,6 @@
 import type { DType } from '../graph/dtype.js';
-import { typedArray } from '../tensor/host.js';
-import type { ArrayOf as ArrayTypes } from '../tensor/host.js';
+import { typedArray } from './host.js';
+import type { ArrayOf as ArrayTypes } from './host.js';
 
 /** The typed array that holds elements of a dtype: 16-bit floats travel as their bits, bool as 0 and 1. */
 export type ArrayOf<D extends DType> = ArrayTypes[D];
