@@ -55,3 +55,50 @@ export class Embedding<N extends number = number> extends Module {
     return wrap(ops.embedding(this.weight.value, ids.value, this.paddingIndex));
   }
 }
+
+export interface EmbeddingBagOptions extends EmbeddingOptions {
+  /** How the rows of a bag become one. Default 'mean', as PyTorch. */
+  mode?: 'sum' | 'mean' | 'max';
+}
+
+/** What comes with the ids of bags. */
+export interface BagOptions {
+  /** Where each bag begins, if ids are one list; from 0, not descending. Without it ids are [bags, length]. */
+  offsets?: Tensor<Shape, 'int32' | 'int64'>;
+  /** Factors of the rows, of the ids' shape; with mode 'sum'. */
+  weights?: Tensor<Shape, 'float32'>;
+}
+
+/**
+ * The sum, mean or maximum of the vectors of each bag of ids: [bags, length], or a list with offsets, to [bags, size]. The
+ * padding counts as absent; an empty bag gives zeros. `weight` is [count, size].
+ */
+export class EmbeddingBag extends Module {
+  declare readonly layerName?: 'EmbeddingBag';
+  readonly weight: Parameter<readonly [number, number], 'float32'>;
+  readonly mode: 'sum' | 'mean' | 'max';
+  readonly paddingIndex: number;
+
+  constructor(
+    readonly count: number,
+    readonly size: number,
+    options: EmbeddingBagOptions = {},
+  ) {
+    super();
+    requireSize('EmbeddingBag', 'count', count);
+    requireSize('EmbeddingBag', 'size', size);
+    checkOptions('EmbeddingBag', options, ['mode', 'paddingIndex', 'weightInit']);
+    this.mode = options.mode ?? 'mean';
+    if (!['sum', 'mean', 'max'].includes(this.mode))
+      throw new RangeError(`EmbeddingBag: mode is 'sum', 'mean' or 'max', not '${this.mode}'.`);
+    this.paddingIndex = paddingOf('EmbeddingBag', options.paddingIndex, count);
+    this.weight = new Parameter([count, size] as const, padded(options.weightInit ?? normal(1), this.paddingIndex));
+  }
+
+  forward(ids: Tensor<Shape, 'int32' | 'int64'>, options: BagOptions = {}): Tensor<readonly [number, number], 'float32'> {
+    checkOptions('EmbeddingBag', options, ['offsets', 'weights']);
+    const { mode, paddingIndex } = this;
+    const { offsets, weights } = options;
+    return wrap(ops.embeddingBag(this.weight.value, ids.value, { mode, paddingIndex, offsets: offsets?.value, weights: weights?.value }));
+  }
+}

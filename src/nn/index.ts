@@ -8,7 +8,7 @@ export { Conv2d, type Conv2dOptions, type ConvLayerOptions } from './conv2d.js';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose.js';
 export { DepthwiseSeparableConv2d, type DepthwiseSeparableConv2dOptions } from './depthwiseSeparable.js';
 export { Dropout } from './dropout.js';
-export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { type BagOptions, Embedding, EmbeddingBag, type EmbeddingBagOptions, type EmbeddingOptions } from './embedding.js';
 export {
   GroupNorm,
   type GroupNormOptions,

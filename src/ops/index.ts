@@ -112,6 +112,7 @@ export * from './distance.js';
 export * from './effect.js';
 export * from './einsum.js';
 export * from './embedding.js';
+export * from './embeddingBag.js';
 export { decodeProgram, encodeProgram } from './elementwiseProgram.js';
 export type { Instruction, Program, ProgramAttributes } from './elementwiseProgram.js';
 export * from './fft.js';

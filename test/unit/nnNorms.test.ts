@@ -145,3 +145,55 @@ describe('norms over channels', () => {
     close((await odd.data()).slice(0, 6), [0.4579065, 0.5568753, 1.1397536, 0, -0.3773952, 1.1321857]);
   });
 });
+
+describe('EmbeddingBag', () => {
+  const bagOf = (mode: 'sum' | 'mean' | 'max') => {
+    const layer = new nn.EmbeddingBag(4, 2, { mode, paddingIndex: 0 });
+    layer.weight.assign(
+      tensor([
+        [9, 9],
+        [1, 2],
+        [3, -4],
+        [5, 6],
+      ]),
+    );
+    return layer;
+  };
+  const expected = {
+    sum: [4, -2, 0, 0, 5, 6],
+    mean: [2, -1, 0, 0, 5, 6],
+    max: [3, 2, 0, 0, 5, 6],
+  };
+
+  it.each(['sum', 'mean', 'max'] as const)('%s of bags in rows, and of bags by offsets; the padding is absent', async (mode) => {
+    const layer = bagOf(mode);
+    const rows = tensor(
+      [
+        [1, 0, 2],
+        [0, 0, 0],
+        [3, 0, 0],
+      ],
+      'int32',
+    );
+    expect([...(await layer.forward(rows).data())]).toEqual(expected[mode]);
+    const list = tensor([1, 0, 2, 3], 'int64');
+    const offsets = tensor([0, 3, 3], 'int64');
+    expect([...(await layer.forward(list, { offsets }).data())]).toEqual(expected[mode]);
+    const behind = tensor([0, 3, 4], 'int64');
+    expect([...(await layer.forward(list, { offsets: behind }).data())].slice(4)).toEqual([0, 0]);
+    const [slope] = gradientsOf(layer.forward(list, { offsets }).sum(), [layer.weight]);
+    const share = { sum: [1, 1, 1, 1], mean: [0.5, 0.5, 0.5, 0.5], max: [0, 1, 1, 0] }[mode];
+    expect([...(await slope!.data())]).toEqual([0, 0, ...share, 1, 1]);
+  });
+
+  it('weighs the rows of a sum', async () => {
+    const ids = tensor([[1, 3]], 'int32');
+    expect([
+      ...(await bagOf('sum')
+        .forward(ids, { weights: tensor([[2, -1]]) })
+        .data()),
+    ]).toEqual([-3, -2]);
+    expect(() => bagOf('max').forward(ids, { weights: tensor([[2, -1]]) })).toThrow(/mode 'sum'/);
+    expect(() => bagOf('sum').forward(tensor([1, 2], 'int32'))).toThrow(/offsets/);
+  });
+});
