@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArrayDataset, type Callback, callbacks, losses, nn, optim, seed, Trainer } from 'pollux';
+import { ArrayDataset, type Callback, callbacks, losses, nn, optim, seed, StreamLoader, Trainer } from 'pollux';
 import { describe, expect, it } from 'vitest';
 import { bits, caught, expectCode, temporaryFolder } from './support.js';
 
@@ -226,6 +226,29 @@ describe('a resumed run', () => {
     const whole = await run('list whole', false);
     await run('list', false, 7);
     expect(await run('list', true)).toEqual(whole);
+  });
+
+  it('of a stream goes on in its epoch, and of a finished epoch with the next', async () => {
+    const rows = (epoch: number) =>
+      Array.from({ length: 24 }, (_, i) => ({ x: [0, 1, 2, 3].map((j) => Math.sin(epoch + 7 * i + j)), y: (i + epoch) % 3 }));
+    const schema = { x: { shape: [4], dtype: 'float32' }, y: { shape: [], dtype: 'int32' } } as const;
+    const run = async (name: string, every: number | undefined, stopAt?: number, resume = false) => {
+      const trainer = make();
+      const stopper: Callback = {
+        onStep: ({ step }) => {
+          if (step === stopAt) throw new Error('killed');
+        },
+      };
+      const checkpoint = { folder: join(folder, name), ...(every && { every }) };
+      const stream = new StreamLoader(schema, rows, { batchSize: 6, shuffleBuffer: 8, seed: 2 });
+      await trainer.fit(stream, { epochs: 4, callbacks: [stopper], checkpoint, resume }).then(undefined, () => undefined);
+      return bits(trainer.model);
+    };
+    const whole = await run('stream whole', undefined);
+    for (const every of [3, undefined]) {
+      await run(`stream ${every}`, every, 11);
+      expect(await run(`stream ${every}`, every, undefined, true)).toEqual(whole);
+    }
   });
 
   it('that had stopped stays stopped', async () => {
