@@ -13,6 +13,7 @@ const pages = [
   'docs/conventions.md',
   'docs/add-an-op.md',
   'docs/indexing.md',
+  'docs/loops.md',
   'docs/losses.md',
   'docs/optimizers.md',
   'docs/recurrent.md',
