@@ -1,4 +1,6 @@
 import { byteSize } from '../graph/dtype.js';
+import type { Loop } from '../graph/loop.js';
+import { reachable } from '../graph/node.js';
 import type { Node, Value } from '../graph/node.js';
 import { sizeOf } from '../graph/op.js';
 import { lifetimes, livePeak, planArena } from './arena.js';
@@ -7,7 +9,7 @@ import { planCommits } from './commit.js';
 import { explainPlan } from './explain.js';
 import type { FrozenNumber } from './explain.js';
 import { Graph } from './graph.js';
-import type { Operand, Operation } from './graph.js';
+import type { Operation } from './graph.js';
 import { contiguous } from './layout.js';
 import { addSteps, placeWorkspaces } from './loopSteps.js';
 import { Lowering, labelOf } from './lower.js';
@@ -122,15 +124,23 @@ function* addChecks(graph: Graph, due: () => boolean): Generator<void, void> {
 function frozenNumbers(graph: Graph): FrozenNumber[] {
   const found = new Map<string, { value: number; dtype: string; scope: string; uses: number }>();
   const constant = recordOf('constant');
-  for (const { op, attributes, outputs, sources } of graph.operations) {
-    if (op !== constant) continue;
-    const [output] = outputs as [Operand];
-    const scope = sources[0]?.scope ?? '';
+  const add = ({ attributes, outputs: [output], scope }: Node, uses: number): void => {
     const value = attributes['value'] as number;
-    const key = `${scope}|${output.dtype}|${value}`;
-    const number = found.get(key) ?? { value, dtype: output.dtype, scope, uses: 0 };
-    number.uses += output.users.size;
+    const { dtype } = output!;
+    const key = `${scope}|${dtype}|${value}`;
+    const number = found.get(key) ?? { value, dtype, scope, uses: 0 };
+    number.uses += uses;
     found.set(key, number);
+  };
+  const addBody = (loop: Loop): void => {
+    for (const { op, inputs } of reachable(loop.results)) {
+      for (const { node } of inputs) if (node.op === constant) add(node, 1);
+      if (op.loop) addBody(op.loop);
+    }
+  };
+  for (const { op, outputs, sources } of graph.operations) {
+    if (op === constant) add(sources[0]!, outputs[0]!.users.size);
+    if (op.loop) addBody(op.loop);
   }
   return [...found.values()];
 }

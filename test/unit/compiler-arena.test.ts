@@ -6,6 +6,7 @@ import { compile } from './compilerExecutor.js';
 import { cnnStep, mlpStep, targets } from './compilerModels.js';
 import { randomModel, seeds } from './compilerRandom.js';
 import { replay } from './compilerReplay.js';
+import { loops, modelOf } from './scanModels.js';
 
 const withOptions = Object.entries(targets).flatMap(([name, target]) => [true, false].map((fuse) => ({ name, target, fuse })));
 
@@ -64,6 +65,22 @@ describe('the checker itself', () => {
   it('sees a check that comes too late', () => {
     const check = plan.steps.find(({ kernel }) => kernel === 'checkFinite')!;
     expect(spoil((p) => ({ ...p, steps: [...p.steps.filter((step) => step !== check), check] }))).toMatch(/may fail after/);
+  });
+
+  it('sees what a loop gets wrong', () => {
+    const { inputs, results } = loops['rnn']!(ops.scan);
+    const { description } = compile({ ...modelOf({ inputs, results }), target: targets.plain });
+    const change = (what: Partial<PlanDescription>): string => replay({ ...description, ...what }).join('\n');
+    const moves = description.moves!;
+    const [carry, slice] = [moves.findIndex(({ first }) => first !== undefined), moves.findIndex(({ stride }) => stride !== 0)];
+    expect(replay(description)).toEqual([]);
+    // A carry that is written where it is read, one that is read where nothing was written, and slices that do not advance.
+    const swap = { even: moves[carry]!.odd, odd: moves[carry]!.even };
+    expect(change({ moves: moves.with(carry, { ...moves[carry]!, ...swap }) })).toMatch(/written over|never written|overwritten/);
+    expect(change({ moves: moves.with(carry, { ...moves[carry]!, first: undefined }) })).toMatch(/never written/);
+    const yielded = moves.findIndex(({ stride, even }) => stride !== 0 && description.tensors[even]!.location.kind === 'result');
+    expect(change({ moves: moves.with(yielded, { ...moves[yielded]!, stride: 0 }) })).toMatch(/not written whole/);
+    expect(change({ moves: moves.with(slice, { ...moves[slice]!, stride: 1 << 20 }) })).toMatch(/lies outside/);
   });
 
   it('sees what was never written', () => {

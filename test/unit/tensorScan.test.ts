@@ -205,6 +205,23 @@ describe('scan', () => {
     await expect(picked[1].toArray()).rejects.toThrow(/Index 9/);
   });
 
+  it('names the op that makes the first NaN in an iteration', async () => {
+    const step = compile({ debug: true }, (x: Tensor) => scan((c: Tensor, s: Tensor) => [c.sub(s).log()], tensor(3), x)[0]);
+    await expect(step(ones([4]))).rejects.toThrow(/log.* made the first NaN or infinity/);
+  });
+
+  it('takes slices of no elements', async () => {
+    const [last, all] = scan((c: Tensor, s: Tensor) => [c.add(s.sum()), s.mul(2)], tensor(1), zeros([3, 0, 2]));
+    expect([await last.toArray(), all.shape]).toEqual([1, [3, 0, 2]]);
+    expect(await all.sum().toArray()).toBe(0);
+  });
+
+  it('lists the numbers that are part of its body', async () => {
+    const step = compile((x: Tensor) => scan((c: Tensor, s: Tensor) => [c.add(s.mul(1.25))], zeros([]), x)[0]);
+    await step(ones([4]));
+    expect(step.explain()).toMatch(/frozen numbers: .*1\.25/);
+  });
+
   it('stops between two steps of an iteration when it is told to, and blocks nothing', async () => {
     const step = compile((x: Tensor) => scan((c: Tensor) => [c.matmul(c).tanh()], x, undefined, { length: 100_000 })[0]);
     const controller = new AbortController();
