@@ -110,7 +110,7 @@ void run_chunk(const Prepared& prepared, const RunContext& context, int64_t item
   for (int64_t begin = chunk.begin; begin < chunk.end; begin += kKeyBlock) {
     const int64_t count = min64(kKeyBlock, chunk.end - begin);
     const KeyRows keys = key_rows(k, p.keys, chunk, begin, count, p.size, p.copied_keys, slot.keys);
-    multiply_rows(p, keys, count, slot.panels, p.size, slot.scores);
+    multiply_rows(p, chunk.rows, keys, count, slot.panels, p.size, slot.scores);
     bias_scores(p, prepared, context, chunk, begin, count, slot.plain, slot.turned, slot.scores);
     if (accumulate(p, count, slot)) scale_rows(slot.factor, chunk.rows, p.value_size, slot.sums);
     if (p.state >= 0) {

@@ -7,6 +7,7 @@
 #include "../philox.h"
 #include "../simd.h"
 #include "../simd_math.h"
+#include "gemm_dot.h"
 #include "gemm_pack.h"
 #include "gemm_slots.h"
 #include "gemm_tile.h"
@@ -162,8 +163,17 @@ inline void gather_rows(const Attention& p, const Chunk& chunk, const float* x, 
   }
 }
 
+// A single row needs no panels: dot products serve it.
+inline bool is_single(const Attention& p, int64_t rows) {
+  return rows == 1 && p.padded == kLanes;
+}
+
 // Rows [rows][size] as panels of [size][kPanel], zero behind the last row.
 inline void pack_panels(const Attention& p, int64_t rows, const float* from, int64_t size, float* to) {
+  if (is_single(p, rows)) {
+    memcpy(to, from, static_cast<size_t>(size) * sizeof(float));
+    return;
+  }
   for (int64_t q = 0; q < p.padded; q += kPanel) {
     const int64_t width = p.padded - q <= kLanes ? kLanes : kPanel;
     if (q < rows) {
@@ -191,9 +201,17 @@ inline KeyRows key_rows(const float* x, const Strides4& strides, const Chunk& ch
 
 // ---- products ----------------------------------------------------------------------------------------------------
 
-// block[keys][rows] = keys[keys][size] packed rows.
-inline void multiply_rows(const Attention& p, const KeyRows& keys, int64_t count, const float* panels, int64_t size,
-                          float* block) {
+// block[keys][rows] = keys[keys][size] packed rows. One row, as decoding has it, is read at the pace of memory: its
+// keys lie far apart, so they are asked for ahead.
+inline void multiply_rows(const Attention& p, int64_t rows, const KeyRows& keys, int64_t count, const float* panels,
+                          int64_t size, float* block) {
+  if (is_single(p, rows)) {
+    run_dots(panels, size, 1, keys.data, keys.step, 0, count, size, [&](int64_t, int64_t j, float product) {
+      vec_store(block + j * p.step, vec_set(product));
+      for (int64_t d = 0; d < size; d += 16) __builtin_prefetch(keys.data + (j + 24) * keys.step + d);
+    });
+    return;
+  }
   const int tall = balanced_rows(count);
   for (int64_t q = 0; q < p.padded; q += kPanel) {
     const int64_t here = min64(kPanel, p.padded - q);

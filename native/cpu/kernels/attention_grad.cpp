@@ -101,9 +101,9 @@ void run_block(const Prepared& prepared, const RunContext& context, int64_t pair
     const int64_t count = min64(kKeyBlock, chunk.end - begin);
     const KeyRows keys = key_rows(k, p.keys, chunk, begin, count, p.size, p.copied_keys, slot.keys);
     const KeyRows values = key_rows(v, p.values, chunk, begin, count, p.value_size, p.copied_values, slot.values);
-    multiply_rows(p, keys, count, slot.query_panels, p.size, slot.scores);
+    multiply_rows(p, chunk.rows, keys, count, slot.query_panels, p.size, slot.scores);
     bias_scores(p, prepared, context, chunk, begin, count, slot.plain, slot.factors, slot.scores);
-    multiply_rows(p, values, count, slot.slope_panels, p.value_size, slot.products);
+    multiply_rows(p, chunk.rows, values, count, slot.slope_panels, p.value_size, slot.products);
     if (p.state >= 0) draw_factors(p, chunk, begin, count, slot.plain, slot.factors);
     differentiate(p, count, slot);
     const float* left = p.state >= 0 ? slot.factors : slot.scores;

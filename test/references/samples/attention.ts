@@ -64,6 +64,7 @@ const calls = [
 ];
 /** Beyond every block of rows, keys and vectors; too large for the gradients of the tests, but for the forward values. */
 const large = [
+  attend({ batch: 2, from: 1, to: 131, heads: 2, size: 19 }, { causal: true }, { lengths: lengths(131, 40) }),
   attend({ from: 133, to: 150, heads: 2, keyHeads: 1, size: 5 }, { causal: true }),
   attend(
     { from: 40, to: 131, size: 17 },
