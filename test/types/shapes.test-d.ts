@@ -159,3 +159,21 @@ const leak1: Tensor<readonly [2, 6]> = m;
 // @ts-expect-error output of a Sequential stays checked
 const leak2: Tensor<readonly [32, 11]> = mlp.forward(zeros([32, 784]));
 export { leak1, leak2 };
+const decoder = new Sequential(
+  new nn.ConvTranspose2d(16, 8, 4, { stride: 2 }),
+  nn.upsample({ scale: 2 }),
+  new nn.DepthwiseSeparableConv2d(8, 4, 3),
+  nn.globalAvgPool,
+  new Linear(4, 2),
+);
+const decoded = decoder.forward(zeros([5, 4, 4, 16]));
+is<typeof decoded, T<readonly [5, 2]>>(true);
+// @ts-expect-error upsampling keeps 8 channels
+new Sequential(new nn.ConvTranspose2d(16, 8, 4), nn.upsample({ scale: 2 }), new Conv2d(4, 2, 3));
+const tones = new Sequential(new nn.Conv1d(2, 6, 3), nn.maxPool1d(2), new nn.Conv1d(6, 3, 3), nn.globalMaxPool);
+const heard = tones.forward(zeros([5, 100, 2]));
+is<typeof heard, T<readonly [5, 3]>>(true);
+// @ts-expect-error pooling keeps 6 channels
+new Sequential(new nn.Conv1d(2, 6, 3), nn.maxPool1d(2), new nn.Conv1d(3, 3, 3));
+// @ts-expect-error images into a layer of sequences
+new nn.Conv1d(3, 4, 3).forward(zeros([5, 8, 8, 3]));
