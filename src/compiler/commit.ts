@@ -106,7 +106,7 @@ export function mayOverwrite(step: Step, output: number, state: Buffer): boolean
 }
 
 /** `step` and all that must run after it, by what it writes or by what is overwritten. */
-function downstream(step: Step, overwrites: ReadonlyMap<Buffer, Step>): Step[] {
+export function downstream(step: Step, overwrites: ReadonlyMap<Buffer, Step>): Step[] {
   const found = new Set([step]);
   for (const current of found) {
     for (const consumer of current.consumers()) found.add(consumer);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Loop } from '../graph/loop.js';
 import { reachable } from '../graph/node.js';
 import type { Node } from '../graph/node.js';
@@ -65,5 +66,9 @@ function loopKey({ parameters, captures, carries, results }: Loop): string {
   const places = new Map(parameters.map(({ node }, i) => [node, `#${i}`]));
   const { parts, numbers } = describeNodes(reachable(results), (node) => places.get(node));
   const types = parameters.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`);
-  return [captures, carries, ...types, ...parts, ...results.map(({ node, index }) => `${numbers.get(node)}.${index}`)].join('\n');
+  const yields = results.map(({ node, index }) => `${numbers.get(node)}.${index}`);
+  // Keys live as long as the process: bodies are large, hashes are not.
+  return createHash('sha256')
+    .update([captures, carries, ...types, ...parts, ...yields].join('\n'))
+    .digest('base64');
 }

@@ -5,6 +5,7 @@ import type { ScanAttributes } from '../ops/index.js';
 import { lifetimes, planArena } from './arena.js';
 import type { Block } from './arena.js';
 import { StepBuilder } from './buildSteps.js';
+import { downstream, mayOverwrite } from './commit.js';
 import { Graph } from './graph.js';
 import type { Operation } from './graph.js';
 import { contiguous, isContiguous } from './layout.js';
@@ -42,8 +43,8 @@ function sliceBySlice(body: LoopSteps, whole: View, reverse: boolean): Move {
  * Turns a loop into one step that holds the steps of its body.
  *
  * A captured value is read where it lies. A slice of a sequence, or of what is yielded, moves along it. A carry is written to one
- * of two places and read from the other, which change parts with each iteration; the last iteration writes to the step's output,
- * and the first reads what the loop is given. Everything else that the body writes lies in the step's workspace, which is garbage
+ * of two places and read from the other, which change parts with each iteration (or overwritten, if the step that computes it may);
+ * the last iteration writes to the step's output, and the first reads what the loop is given. Everything else that the body writes lies in the step's workspace, which is garbage
  * when an iteration begins.
  */
 function* addLoop(outer: StepBuilder, operation: Operation, target: Target, fuse: boolean, due: () => boolean): Generator<void, void> {
@@ -90,9 +91,18 @@ function* addLoop(outer: StepBuilder, operation: Operation, target: Target, fuse
   yield* addSteps(inner, graph, target, fuse, due);
   graph.results.forEach((result, i) => deliver(inner, inner.view(result), written[i]!));
 
-  const ordered = yield* orderSteps(inner.steps, { last: new Set(), overwrites: new Map() }, due);
-  for (const spare of spares) spare.last = ordered.length;
-  const blocks = [...spares, ...(yield* lifetimes(ordered, due))];
+  const overwrites = new Map<Buffer, Step>();
+  for (let i = 0; i < carries; i++) {
+    const carry = given[captures + i]!.buffer;
+    const writer = writerInPlace(inner, carry, written[i]!, overwrites);
+    if (!writer || carry.location.kind !== 'moving') continue;
+    overwrites.set(carry, writer);
+    for (const move of [carry.location.move, written[i]!]) move.even = move.odd = step.outputs[i]!;
+  }
+  const ordered = yield* orderSteps(inner.steps, { last: new Set(), overwrites }, due);
+  const needed = spares.filter((_, i) => !overwrites.has(given[captures + i]!.buffer));
+  for (const spare of needed) spare.last = ordered.length;
+  const blocks = [...needed, ...(yield* lifetimes(ordered, due))];
   const bytes = yield* planArena(blocks, due);
   body.steps = ordered;
   body.buffers = blocks.flatMap(({ buffers }) => buffers);
@@ -122,6 +132,22 @@ function deliver(inner: StepBuilder, view: View, move: Move): void {
         ? producer.storeAgain(view).buffer
         : inner.copy(view, buffer.producer?.sources ?? []).outputs[0]!.buffer;
   target.location = { kind: 'moving', move, offset: 0 };
+}
+
+/**
+ * The step that may write the next carry over the one that it reads, so that one place serves: every other reader must be able to
+ * go before it. What is updated in part, as a cache is, is not copied then.
+ */
+function writerInPlace(inner: StepBuilder, carry: Buffer, written: Move, overwrites: ReadonlyMap<Buffer, Step>): Step | undefined {
+  for (const step of carry.readers) {
+    const output = inner.owns(carry)
+      ? step.outputs.findIndex(({ buffer: { location } }) => location.kind === 'moving' && location.move === written)
+      : -1;
+    if (output < 0 || step.loop || !mayOverwrite(step, output, carry)) continue;
+    const behind = downstream(step, overwrites);
+    return behind.some((other) => other !== step && carry.readers.has(other)) ? undefined : step;
+  }
+  return undefined;
 }
 
 /** Gives what lies in the workspaces of loops its place in the arena of the plan, once that is laid out. */

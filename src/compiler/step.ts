@@ -20,8 +20,8 @@ export type Location =
 export interface Move {
   readonly body: LoopSteps;
   readonly first?: View;
-  readonly even: View;
-  readonly odd: View;
+  even: View;
+  odd: View;
   readonly start: number;
   readonly stride: number;
 }

@@ -120,6 +120,17 @@ describe('scan', () => {
     expect(JSON.stringify(description.steps)).not.toMatch(/"(sin|cos)"/);
   });
 
+  it('overwrites a carry where it may', () => {
+    const plan = (next: (rows: Value, x: Value) => Value): number => {
+      const [xs, rows] = [ops.leaf([9, 1, 64], 'float32'), ops.leaf([100, 64], 'float32')];
+      const { carry } = ops.scan(([rows], [x]) => ({ carry: [next(rows!, x!)], y: [] }), [rows], [xs], { length: 9 });
+      return compile({ ...modelOf({ inputs: [xs, rows], results: [carry[0]!] }), target: targets.everything }).arenaBytes;
+    };
+    const start = (): Value => ops.iota([2]);
+    expect(plan((rows, x) => ops.dynamicUpdateSlice(rows, x, start()))).toBeLessThan(1000);
+    expect(plan((rows, x) => ops.dynamicUpdateSlice(ops.flip(rows, [0]), x, start()))).toBeGreaterThanOrEqual(100 * 64 * 4);
+  });
+
   it('is known again by what its body does', () => {
     const request = (factor: number) => {
       const [xs, h] = [ops.leaf([5, 2], 'float32'), ops.leaf([2], 'float32')];

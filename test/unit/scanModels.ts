@@ -129,6 +129,22 @@ function odd(run: Runner): Built {
   return { inputs: [xs, a, b, c, k], results: [...carry, ...ys] };
 }
 
+/** A cache that each iteration writes a row of, in place: what it reads of the content before must come first. */
+function cache(run: Runner): Built {
+  const [xs, cache] = [float(5, 3), float(5, 3)];
+  const { carry, ys } = run(
+    ([rows, position], [x]) => {
+      const start = ops.mul(ops.cast(ops.equal(ops.iota([2]), 0), 'int32'), position!);
+      const next = ops.dynamicUpdateSlice(rows!, ops.reshape(x!, [1, 3]), start);
+      return { carry: [next, ops.add(position!, 1)], y: [ops.sum(ops.square(next), [0]), ops.sum(ops.sin(rows!))] };
+    },
+    [cache, ops.constant(0, [], 'int32')],
+    [xs],
+    { length: 5 },
+  );
+  return { inputs: [xs, cache], results: [...carry, ...ys] };
+}
+
 /** Sequences and first carries that do not lie as a loop wants them. */
 function strided(run: Runner): Built {
   const [xs, v, h] = [float(2, 4, 3), float(3, 5), float(3, 2)];
@@ -150,6 +166,7 @@ export const loops: Record<string, (run: Runner) => Built> = {
   cumulative,
   nested,
   odd,
+  cache,
   strided,
 };
 
