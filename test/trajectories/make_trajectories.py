@@ -127,6 +127,36 @@ def bidirectional_gru(x, p, b):
     return dense(torch.cat([h[0], h[1]], -1), p, "dense")
 
 
+def transformer(x, p, b, pre_norm, causal):
+    """Two layers of three heads and a mean over the sequence; normalised before or after each branch."""
+    def layer_norm(x, name):
+        return F.layer_norm(x, x.shape[-1:], p[name + ".weight"], p[name + ".bias"])
+
+    def attend(x, name):
+        q, k, v = (dense(x, p, name + part).unflatten(-1, (3, -1)).transpose(1, 2) for part in (".query", ".key", ".value"))
+        scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        if causal:
+            scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -torch.inf)
+        return dense((torch.softmax(scores, -1) @ v).transpose(1, 2).flatten(-2), p, name + ".output")
+
+    def beside(x, name, branch):
+        return x + branch(layer_norm(x, name)) if pre_norm else layer_norm(x + branch(x), name)
+
+    x = dense(x, p, "embed")
+    for layer in ("encoder.layers.0.", "encoder.layers.1."):
+        x = beside(x, layer + "attentionNorm", lambda y: attend(y, layer + "selfAttention"))
+        x = beside(x, layer + "feedForwardNorm",
+                   lambda y: dense(F.gelu(dense(y, p, layer + "feedForward.up")), p, layer + "feedForward.down"))
+    return dense((layer_norm(x, "encoder.norm") if pre_norm else x).mean(1), p, "dense")
+
+
+def transformer_layers(pre_norm):
+    layer = {**{f"selfAttention.{name}": (12, 12) for name in ("query", "key", "value", "output")}, "attentionNorm": (12,),
+             "feedForward.up": (16, 12), "feedForward.down": (12, 16), "feedForwardNorm": (12,)}
+    layers = {f"encoder.layers.{i}.{name}": shape for i in range(2) for name, shape in layer.items()}
+    return {"embed": (12, 6), **layers, **({"encoder.norm": (12,)} if pre_norm else {}), "dense": (CLASSES, 12)}
+
+
 MODELS = {
     "mlp": (mlp, (20,), {"dense1": (32, 20), "dense2": (32, 32), "dense3": (CLASSES, 32)}),
     "cnn": (cnn, (12, 12, 1), {"conv": (8, 3, 3, 1), "dense1": (16, 5 * 5 * 8), "dense2": (CLASSES, 16)}),
@@ -143,6 +173,8 @@ MODELS = {
     "vae": (vae, (8, 8, 1),
             {"conv": (6, 3, 3, 1), "mean": (LATENT, 96), "logVariance": (LATENT, 96), "dense": (96, LATENT),
              "up1": (6, 3, 3, 4), "up2": (4, 3, 3, 1)}),
+    "transformer-encoder": (lambda x, p, b: transformer(x, p, b, False, False), (7, 6), transformer_layers(False)),
+    "causal-transformer": (lambda x, p, b: transformer(x, p, b, True, True), (7, 6), transformer_layers(True)),
 }
 
 
@@ -159,6 +191,8 @@ def start_of(layers, random):
         elif len(shape) == 1:
             parameters[name + ".weight"] = 1 + 0.1 * random.randn(*shape)
             parameters[name + ".bias"] = 0.1 * random.randn(*shape)
+            if "encoder" in name:
+                continue
             buffers[name + ".runningMean"], buffers[name + ".runningVariance"] = np.zeros(shape), np.ones(shape)
         else:
             bound = 1 / np.sqrt(np.prod(shape[1:]))

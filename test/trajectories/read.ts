@@ -28,7 +28,17 @@ export interface Trajectory {
   readonly runs: ReadonlyMap<OptimizerName, StoredRun>;
 }
 
-export const models = ['mlp', 'cnn', 'batch-norm-cnn', 'lstm', 'bidirectional-gru', 'resnet', 'vae'] as const;
+export const models = [
+  'mlp',
+  'cnn',
+  'batch-norm-cnn',
+  'lstm',
+  'bidirectional-gru',
+  'resnet',
+  'vae',
+  'transformer-encoder',
+  'causal-transformer',
+] as const;
 export const optimizers = ['sgd', 'momentum', 'nesterov', 'adam', 'adamw'] as const;
 export type OptimizerName = (typeof optimizers)[number];
 

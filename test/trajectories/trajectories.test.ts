@@ -101,6 +101,19 @@ class Vae extends nn.Module {
   }
 }
 
+class Transformer extends nn.Module {
+  embed = new nn.Linear(6, 12);
+  encoder: nn.TransformerEncoder;
+  dense = new nn.Linear(12, 5);
+  constructor(options: nn.TransformerOptions) {
+    super();
+    this.encoder = new nn.TransformerEncoder(2, 12, 3, { hiddenSize: 16, dropout: 0, activation: 'gelu', ...options });
+  }
+  forward(x: Tensor): Tensor {
+    return this.dense.forward(this.encoder.forward(this.embed.forward(x)).mean(1));
+  }
+}
+
 const build = {
   mlp: () => new Mlp(),
   cnn: () => new Cnn(),
@@ -109,6 +122,8 @@ const build = {
   'bidirectional-gru': () => new BidirectionalGru(),
   resnet: () => new ResNet(),
   vae: () => new Vae(),
+  'transformer-encoder': () => new Transformer({}),
+  'causal-transformer': () => new Transformer({ preNorm: true, causal: true }),
 };
 
 const rule = {
