@@ -103,9 +103,14 @@ export async function evaluateValues(values: readonly Value[], wanted?: string):
   }
   const roots = [...new Set(values)].filter((value) => !out.has(value));
   if (roots.length) {
-    const leaves = reachable(roots)
-      .map((node) => storageOf(node.outputs[0]!))
-      .filter((storage) => storage !== undefined);
+    const nodes = reachable(roots);
+    const leaves = nodes.map((node) => storageOf(node.outputs[0]!)).filter((storage) => storage !== undefined);
+    if (leaves.length < nodes.filter(({ op }) => op.name === 'leaf').length) {
+      throw new PolluxError(
+        'CAPTURED_TENSOR',
+        'An expression reads a tensor that stands for a value inside of a loop, in one of its iterations. Return it from the body of the scan instead.',
+      );
+    }
     for (const storage of leaves) storage.check();
     await drawPending(leaves, wanted);
     const open = roots.filter((root) => !storageOf(root));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
   bernoulli,
   checkpoint,
@@ -275,6 +275,30 @@ describe('scan refuses', () => {
   ])('%s', (_, call, message) => {
     expect(call).toThrow(message);
   });
+});
+
+it('what stands for a value inside of a loop has none outside', async () => {
+  const leaked: Tensor[] = [];
+  scan((c: Tensor) => [c, leaked.push(c.mul(2)) ? c : c], tensor(1), undefined, { length: 3 });
+  await expect(leaked[0]!.toArray()).rejects.toThrow(expect.objectContaining({ code: 'CAPTURED_TENSOR' }));
+});
+
+it('keeps shapes and dtypes in types', () => {
+  const [state, ys] = scan(
+    (c, x) => {
+      expectTypeOf(x).toEqualTypeOf<Tensor<readonly [2, 3], 'float32'>>();
+      return [
+        { h: x.add(c.h), n: c.n.add(1) },
+        { y: x.transpose(), all: [c.n] },
+      ];
+    },
+    { h: zeros([2, 3]), n: zeros([], 'int32') },
+    zeros([5, 2, 3]),
+  );
+  expectTypeOf(state.h).toEqualTypeOf<Tensor<readonly [2, 3], 'float32'>>();
+  expectTypeOf(state.n.dtype).toEqualTypeOf<'int32'>();
+  expectTypeOf(ys.all[0]!).toEqualTypeOf<Tensor<readonly [number], 'int32'>>();
+  expect([ys.y.shape, ys.all[0]!.shape]).toEqual([[5, 3, 2], [5]]);
 });
 
 it('a long loop compiles and runs as fast as its steps', async () => {
