@@ -22,6 +22,7 @@ export type Batch<S extends Schema = Schema> = {
   [K in keyof S]: HostArray<S[K]['dtype'], readonly [number, ...S[K]['shape']]>;
 };
 
+/** Indices of samples. */
 export type Indices = ArrayLike<number>;
 
 /** What a dataset is told beside the indices. Random transforms draw from (seed, epoch, index of the sample). */
@@ -49,6 +50,7 @@ export interface SampleContext {
   readonly epoch: number;
 }
 
+/** What `map` applies: fills `out`, a batch of the new schema, from a batch of the old one. */
 export type MapFunction<S extends Schema, R extends Schema> = (
   batch: Batch<S>,
   out: Batch<R>,

@@ -28,6 +28,7 @@ export interface IdxOptions {
 
 /** Mean and standard deviation of the 60,000 training images of MNIST, in units of a white pixel. */
 export const mnistMean = 0.1307;
+/** Standard deviation of the training pixels of MNIST, scaled to [0, 1]. */
 export const mnistStd = 0.3081;
 
 /**

@@ -45,6 +45,7 @@ export function mapInWorkers<S extends Schema, R extends Schema>(
   );
 }
 
+/** The dataset that `mapInWorkers` gives: samples are made in threads. `dispose()` ends them. */
 export class MappedInWorkers<S extends Schema, R extends Schema> extends Dataset<R> {
   readonly length: number;
   readonly schema: R;

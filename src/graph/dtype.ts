@@ -1,5 +1,6 @@
 /** Element types. The order is the wire code of each type; native/backend.h holds the same order, and a test compares them. */
 export const dtypes = ['float32', 'bfloat16', 'float16', 'int8', 'uint8', 'int32', 'int64', 'bool'] as const;
+/** Element types. float32, int32 and int64 compute, bool is logic, the others are storage: `cast` them. */
 export type DType = (typeof dtypes)[number];
 
 const bytes: Record<DType, number> = { float32: 4, bfloat16: 2, float16: 2, int8: 1, uint8: 1, int32: 4, int64: 8, bool: 1 };

@@ -4,6 +4,7 @@ import { sameShape, show } from '../graph/op.js';
 import * as ops from '../ops/index.js';
 import { type Shape, type Tensor, tensor, tensorValue, wrap } from '../tensor/index.js';
 
+/** What becomes of the losses of the samples: their mean, their sum, or all of them as they are. */
 export type Reduction = 'mean' | 'sum' | 'none';
 
 export interface LossOptions<R extends Reduction = Reduction> {

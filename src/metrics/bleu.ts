@@ -22,6 +22,7 @@ export interface BleuOptions {
   effectiveOrder?: boolean;
 }
 
+/** A BLEU score and what it is made of. */
 export interface Bleu {
   /** From 0 to 100. */
   score: number;

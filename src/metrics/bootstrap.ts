@@ -17,6 +17,7 @@ export interface BootstrapOptions {
   seed?: number;
 }
 
+/** A figure and its confidence interval. */
 export interface Interval {
   /** Of all samples, each once. */
   value: number;
@@ -117,6 +118,7 @@ function quantile(sorted: Float64Array, level: number): number {
   return sorted[lower]! + (place - lower) * (sorted[upper]! - sorted[lower]!);
 }
 
+/** How much two models differ on the same samples, and how sure that is. */
 export interface PairedComparison {
   /** Figure of the first model minus that of the second. */
   difference: number;

@@ -51,6 +51,7 @@ const catalogue = {
 /** Metrics that `collect` and the Trainer know by name. */
 export type CollectedName = keyof typeof catalogue;
 type OptionsOf<N extends CollectedName> = Parameters<(typeof catalogue)[N]['compute']>[2];
+/** Metrics that need all predictions, and the Trainer gathers them for. */
 export const collectedNames = Object.keys(catalogue) as CollectedName[];
 
 /**

@@ -3,6 +3,7 @@ import type { Labels } from './labels.js';
 import { checkLengths } from './numbers.js';
 import { erfc } from './normal.js';
 
+/** Result of McNemar's test. */
 export interface McNemar {
   /** Samples that only the first model has right, and only the second. */
   firstOnly: number;

@@ -2,6 +2,7 @@ import { checkOptions, PolluxError } from '../errors.js';
 import { classAt, type Labels } from './labels.js';
 import { binaryLabels, checkFinite, checkLengths, isMatrix, type Matrix, type Numbers, readMatrix, type Rows } from './numbers.js';
 
+/** Points of a receiver operating characteristic, by falling threshold. */
 export interface RocCurve {
   falsePositiveRate: Float64Array;
   truePositiveRate: Float64Array;
@@ -9,6 +10,7 @@ export interface RocCurve {
   thresholds: Float64Array;
 }
 
+/** Points of a precision-recall curve, by rising threshold. */
 export interface PrecisionRecallCurve {
   /** Ends with 1, the value at recall 0. */
   precision: Float64Array;

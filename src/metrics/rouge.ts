@@ -1,6 +1,7 @@
 import { countNgrams, overlap, totalOf } from './ngrams.js';
 import { checkLengths } from './numbers.js';
 
+/** A ROUGE score. */
 export interface Rouge {
   precision: number;
   recall: number;

@@ -11,7 +11,9 @@ const activation = (op: (x: Value) => Value, name: string): Elementwise =>
 
 /** max(x, 0) */
 export const relu = activation(ops.relu, 'relu');
+/** 1 / (1 + exp(-x)) */
 export const sigmoid = activation(ops.sigmoid, 'sigmoid');
+/** Hyperbolic tangent. */
 export const tanh = activation(ops.tanh, 'tanh');
 /** log(1 + exp(x)) */
 export const softplus = activation(ops.softplus, 'softplus');

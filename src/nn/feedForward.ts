@@ -10,6 +10,7 @@ import type { io } from './types.js';
 const plain = { relu, gelu, geluTanh, silu };
 /** Gated forms (Shazeer 2020): activation(gate x) * up x. */
 const gated = { glu: sigmoid, swiglu: silu, geglu: gelu, geglutanh: geluTanh, reglu: relu };
+/** What stands between the two linear layers; the gated ones multiply two halves. */
 export type FeedForwardActivation = keyof typeof plain | keyof typeof gated;
 
 export interface FeedForwardOptions {

@@ -62,8 +62,11 @@ export const replicationPad2d = imagePadding('replicationPad2d', 'replicate');
 export const circularPad2d = imagePadding('circularPad2d', 'circular');
 /** A function that puts zeros before and after sequences [N, L, C]. */
 export const zeroPad1d = sequencePadding('zeroPad1d', 0);
+/** Pads sequences [N, L, C] by their mirror image, the element at the border not repeated. */
 export const reflectionPad1d = sequencePadding('reflectionPad1d', 'reflect');
+/** Pads sequences [N, L, C] by the element at the border. */
 export const replicationPad1d = sequencePadding('replicationPad1d', 'replicate');
+/** Pads sequences [N, L, C] by what lies at their other end. */
 export const circularPad1d = sequencePadding('circularPad1d', 'circular');
 
 /** A function that surrounds images with a number. */

@@ -33,6 +33,7 @@ export interface RecurrentInput<State> {
   lengths?: Tensor<readonly [number], 'int32' | 'int64'>;
 }
 
+/** What a recurrent layer gives for sequences. */
 export interface RecurrentResult<S extends Shape, W extends number, State> {
   /** h of the top layer at each step, [batch, steps, directions * hidden]. */
   readonly output: Tensor<readonly [S[0], S[1], W], 'float32'>;

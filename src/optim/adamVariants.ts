@@ -14,6 +14,7 @@ export interface AdamaxOptions extends CommonOptions {
   weightDecay?: number;
 }
 
+/** Options of `radam`. */
 export type RAdamOptions = AdamaxOptions;
 
 export interface NAdamOptions extends AdamaxOptions {

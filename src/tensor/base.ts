@@ -42,10 +42,12 @@ export abstract class TensorBase {
     return sizeOf(this.shape);
   }
 
+  /** Number of axes. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Is this a Parameter, whose values are changed in place? */
   get isParameter(): boolean {
     return false;
   }
@@ -55,6 +57,7 @@ export abstract class TensorBase {
     return this.storage()?.device;
   }
 
+  /** Was it given up by `dispose()`? Reading it is then an error. */
   get disposed(): boolean {
     return this.storage()?.disposed ?? false;
   }

@@ -74,24 +74,29 @@ export function leafTensor(shape: readonly number[], dtype: DType, host: TypedAr
 
 const filled = (shape: Shape, dtype: DType, value: number): Tensor => wrap(ops.constant(value, [...shape], dtype));
 
+/** A tensor of zeros; float32 unless said. */
 export function zeros<const S extends Shape>(shape: S): Tensor<Reshape<S>, 'float32'>;
 export function zeros<const S extends Shape, D extends DType>(shape: S, dtype: D): Tensor<Reshape<S>, D>;
 export function zeros(shape: Shape, dtype: DType = 'float32'): Tensor {
   return filled(shape, dtype, 0);
 }
 
+/** A tensor of ones; float32 unless said. */
 export function ones<const S extends Shape>(shape: S): Tensor<Reshape<S>, 'float32'>;
 export function ones<const S extends Shape, D extends DType>(shape: S, dtype: D): Tensor<Reshape<S>, D>;
 export function ones(shape: Shape, dtype: DType = 'float32'): Tensor {
   return filled(shape, dtype, 1);
 }
 
+/** A tensor of one number; float32 unless said. */
 export function full<const S extends Shape, D extends DType = 'float32'>(shape: S, value: number, dtype?: D): Tensor<Reshape<S>, D>;
 export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
   return filled(shape, dtype, value);
 }
 
+/** Zeros of the shape and dtype of another tensor. */
 export const zerosLike = <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> => filled(x.shape, x.dtype, 0);
+/** Ones of the shape and dtype of another tensor. */
 export const onesLike = <S extends Shape, D extends DType>(x: Tensor<S, D>): Tensor<S, D> => filled(x.shape, x.dtype, 1);
 
 /** start, start + step, ... before stop. */

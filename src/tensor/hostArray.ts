@@ -4,6 +4,7 @@ import type { ArrayOf as ArrayTypes } from './host.js';
 
 /** The typed array that holds elements of a dtype: 16-bit floats travel as their bits, bool as 0 and 1. */
 export type ArrayOf<D extends DType> = ArrayTypes[D];
+/** The typed arrays in which data of the dtypes are kept. */
 export type TypedArray = ArrayOf<DType>;
 
 /** Values in host memory: `data` holds `shape` in row-major order. Steps and models take these as they take tensors. */

@@ -25,6 +25,7 @@ const reduce = (op: Builder, x: Tensor, axes: Axes, options?: ReduceOptions): Te
 // biome-ignore-start lint/suspicious/noExplicitAny: `any` is how an unknown rank is written
 /** Reductions over one axis, several, or (without an argument) all. Negative axes count from the end. */
 export abstract class Reductions extends Arithmetic {
+  /** Sum, added in fixed pairwise chunks. Integers keep their dtype and wrap. */
   sum<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
   sum<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
     this: Tensor<S, D>,
@@ -36,6 +37,7 @@ export abstract class Reductions extends Arithmetic {
     return reduce(ops.sum, this, axes, options);
   }
 
+  /** Arithmetic mean, of float32. */
   mean<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
   mean<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
     this: Tensor<S, D>,
@@ -47,6 +49,7 @@ export abstract class Reductions extends Arithmetic {
     return reduce(ops.mean, this, axes, options);
   }
 
+  /** Product; its gradient is exact among zeros. */
   prod<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
   prod<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
     this: Tensor<S, D>,
@@ -70,6 +73,7 @@ export abstract class Reductions extends Arithmetic {
     return reduce(ops.max, this, axes, options);
   }
 
+  /** Smallest; NaN wins. The gradient is shared equally among equals. */
   min<D extends DType>(this: Tensor<Shape, D>): Tensor<readonly [], D>;
   min<S extends Shape, D extends DType, const A extends number, K extends boolean = false>(
     this: Tensor<S, D>,
@@ -81,6 +85,7 @@ export abstract class Reductions extends Arithmetic {
     return reduce(ops.min, this, axes, options);
   }
 
+  /** Is one of them true? Of bool. */
   any(this: Tensor<Shape, 'bool'>): Tensor<readonly [], 'bool'>;
   any<S extends Shape, const A extends number, K extends boolean = false>(
     this: Tensor<S, 'bool'>,
@@ -91,6 +96,7 @@ export abstract class Reductions extends Arithmetic {
     return reduce(ops.any, this, axes, options);
   }
 
+  /** Are all of them true? Of bool. */
   all(this: Tensor<Shape, 'bool'>): Tensor<readonly [], 'bool'>;
   all<S extends Shape, const A extends number, K extends boolean = false>(
     this: Tensor<S, 'bool'>,

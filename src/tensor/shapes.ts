@@ -4,6 +4,7 @@
  */
 import type { DType } from '../graph/dtype.js';
 
+/** Sizes of axes, outermost first. In types, `number` is a size that is not known. */
 export type Shape = readonly number[];
 /** The shape of a tensor whose rank the compiler does not know. */
 // biome-ignore lint/suspicious/noExplicitAny: `any` is how an open shape stays assignable both ways

@@ -22,27 +22,35 @@ export abstract class SpecialFunctions extends TensorBase {
   log10<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.log10, this);
   }
+  /** Inverse sine, in radians; NaN outside [-1, 1]. */
   asin<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.asin, this);
   }
+  /** Inverse cosine, in radians; NaN outside [-1, 1]. */
   acos<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.acos, this);
   }
+  /** Inverse tangent, in radians. */
   atan<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.atan, this);
   }
+  /** Hyperbolic sine. */
   sinh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.sinh, this);
   }
+  /** Hyperbolic cosine. */
   cosh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.cosh, this);
   }
+  /** Inverse hyperbolic sine. */
   asinh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.asinh, this);
   }
+  /** Inverse hyperbolic cosine; NaN below 1. */
   acosh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.acosh, this);
   }
+  /** Inverse hyperbolic tangent; NaN outside [-1, 1]. */
   atanh<S extends Shape, D extends DType>(this: Tensor<S, D>): Tensor<S, D> {
     return unary(ops.atanh, this);
   }

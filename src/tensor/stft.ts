@@ -19,6 +19,7 @@ interface Framing {
   /** Only the bins 0 .. size / 2. Default true. */
   onesided?: boolean;
 }
+/** Options of `stft`. */
 export type StftOptions = Framing;
 export interface InverseStftOptions extends Framing {
   /** Samples of the result. Default: as many as the frames cover, without what `center` added. */

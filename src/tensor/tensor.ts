@@ -23,7 +23,9 @@ export interface SharedTensor {
  * evaluated ones free theirs on `dispose()`, at the end of `using` or `tidy()`, or when collected.
  */
 export class Tensor<out S extends Shape = any, out D extends DType = any> extends Structural {
+  /** Size of each axis, outermost first; `[]` for a scalar. */
   declare readonly shape: S;
+  /** What the elements are; arithmetic exists for float32, int32 and int64. */
   declare readonly dtype: D;
 
   /** @internal Tensors are made by `tensor()`, `zeros()` and the like, and by methods. */

@@ -58,6 +58,7 @@ export interface ProfileEvent {
   report: ProfileReport;
 }
 
+/** What iterating over a run gives; `type` tells which. */
 export type TrainEvent = StepEvent | EpochEvent | CheckpointEvent | ResumeEvent | ProfileEvent;
 
 /** What a run of training leaves. */

@@ -57,6 +57,7 @@ export interface StepOptions<M extends Module = Module, F extends string = 'x' |
   loss?: undefined;
 }
 
+/** How to train: `optimizer` and either a `loss` or a `step` of your own. */
 export type TrainerOptions<M extends Module = Module, F extends string = 'x' | 'y'> = LossOptions<F> | StepOptions<M, F>;
 
 export interface EvaluateOptions {
