@@ -3,7 +3,7 @@ import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { ones, zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import { averaged, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
+import { inOnePass, requireDecay, requireNonNegative, type Rule } from './rule.js';
 
 export interface AdamaxOptions extends CommonOptions {
   /** Decay of the first and second moment. Default [0.9, 0.999]. */
@@ -33,28 +33,25 @@ function settingsOf(name: string, { betas = [0.9, 0.999], epsilon = 1e-8, weight
 
 function nadamRule(options: NAdamOptions): Rule {
   const { momentumDecay = 4e-3 } = options;
-  const { beta1, beta2, epsilon, weightDecay } = settingsOf('nadam', options);
+  const settings = settingsOf('nadam', options);
   requireNonNegative('nadam', { momentumDecay });
   /** beta1 (1 - 0.96^(step momentumDecay) / 2) */
   const momentumAt = (step: Value): Value =>
-    ops.mul(ops.sub(1, ops.mul(ops.exp(ops.mul(step, momentumDecay * Math.log(0.96))), 0.5)), beta1);
+    ops.mul(ops.sub(1, ops.mul(ops.exp(ops.mul(step, momentumDecay * Math.log(0.96))), 0.5)), settings.beta1);
   return {
     name: 'nadam',
     slots: ({ shape }) => ({ mean: zeros(shape), meanSquare: zeros(shape), momentumProduct: ones([]) }),
     update(update) {
-      const { step, learningRate, parameter } = update;
-      const slots = update.slots as { mean: Value; meanSquare: Value; momentumProduct: Value };
-      const slope = slopeOf(update, weightDecay);
+      const { step, learningRate, accumulation, slots } = update;
       const momentum = momentumAt(step);
       const nextMomentum = momentumAt(ops.add(step, 1));
-      const momentumProduct = ops.mul(slots.momentumProduct, momentum);
-      const mean = averaged(slots.mean, slope, beta1);
-      const meanSquare = averaged(slots.meanSquare, ops.square(slope), beta2);
-      const denominator = ops.add(ops.mul(ops.sqrt(meanSquare), ops.rsqrt(ops.biasCorrection(beta2, step))), epsilon);
-      const ofSlope = ops.div(ops.mul(learningRate, ops.sub(1, momentum)), ops.sub(1, momentumProduct));
-      const ofMean = ops.div(ops.mul(learningRate, nextMomentum), ops.sub(1, ops.mul(momentumProduct, nextMomentum)));
-      const direction = ops.add(ops.mul(slope, ofSlope), ops.mul(mean, ofMean));
-      return { parameter: ops.sub(parameter, ops.div(direction, denominator)), slots: { mean, meanSquare, momentumProduct } };
+      const before = slots['momentumProduct']!;
+      const product = ops.mul(before, momentum);
+      const ofSlope = ops.div(ops.mul(learningRate, ops.sub(1, momentum)), ops.sub(1, product));
+      const ofMean = ops.div(ops.mul(learningRate, nextMomentum), ops.sub(1, ops.mul(product, nextMomentum)));
+      const next = inOnePass(ops.optimizerRecords.nadamUpdate, update, ['mean', 'meanSquare'], settings, [ofSlope, ofMean]);
+      const momentumProduct = accumulation ? ops.where(ops.greater(accumulation.due, 0), product, before) : product;
+      return { ...next, slots: { ...next.slots, momentumProduct } };
     },
   };
 }
@@ -83,26 +80,21 @@ function averageLength(step: Value, beta: number): Value {
 }
 
 function radamRule(options: RAdamOptions): Rule {
-  const { beta1, beta2, epsilon, weightDecay } = settingsOf('radam', options);
+  const settings = settingsOf('radam', options);
+  const { beta2 } = settings;
   const rho = 2 / (1 - beta2) - 1;
   return {
     name: 'radam',
     slots: ({ shape }) => ({ mean: zeros(shape), meanSquare: zeros(shape) }),
     update(update) {
-      const { step, learningRate, parameter } = update;
-      const slots = update.slots as { mean: Value; meanSquare: Value };
-      const slope = slopeOf(update, weightDecay);
-      const mean = averaged(slots.mean, slope, beta1);
-      const meanSquare = averaged(slots.meanSquare, ops.square(slope), beta2);
+      const { step } = update;
       const length = averageLength(step, beta2);
       const known = ops.greater(length, 5);
-      // Below 5 the variance is not known: plain momentum. The other branch must stay finite there.
+      // Below 5 the variance is not known: plain momentum, which 0 says. The root must stay finite there.
       const safe = ops.where(known, length, 6);
       const rectified = ops.sqrt(ops.div(ops.mul(ops.mul(ops.sub(safe, 4), ops.sub(safe, 2)), rho / ((rho - 4) * (rho - 2))), safe));
-      const rate = ops.div(learningRate, ops.biasCorrection(beta1, step));
-      const factor = ops.mul(rate, ops.mul(rectified, ops.sqrt(ops.biasCorrection(beta2, step))));
-      const scale = ops.where(known, ops.div(factor, ops.add(ops.sqrt(meanSquare), epsilon)), rate);
-      return { parameter: ops.sub(parameter, ops.mul(mean, scale)), slots: { mean, meanSquare } };
+      const rectification = ops.where(known, ops.mul(rectified, ops.sqrt(ops.biasCorrection(beta2, step))), 0);
+      return inOnePass(ops.optimizerRecords.radamUpdate, update, ['mean', 'meanSquare'], settings, [rectification]);
     },
   };
 }
@@ -112,19 +104,11 @@ export const radam = (options: Grouped<RAdamOptions> = {}): OptimizerDescription
   describe('radam', options, { learningRate: 1e-3, own, rule: radamRule });
 
 function adamaxRule(options: AdamaxOptions): Rule {
-  const { beta1, beta2, epsilon, weightDecay } = settingsOf('adamax', options);
+  const settings = settingsOf('adamax', options);
   return {
     name: 'adamax',
     slots: ({ shape }) => ({ mean: zeros(shape), largest: zeros(shape) }),
-    update(update) {
-      const { step, learningRate, parameter } = update;
-      const slots = update.slots as { mean: Value; largest: Value };
-      const slope = slopeOf(update, weightDecay);
-      const mean = averaged(slots.mean, slope, beta1);
-      const largest = ops.maximum(ops.mul(slots.largest, beta2), ops.add(ops.abs(slope), epsilon));
-      const rate = ops.div(learningRate, ops.biasCorrection(beta1, step));
-      return { parameter: ops.sub(parameter, ops.mul(ops.div(mean, largest), rate)), slots: { mean, largest } };
-    },
+    update: (update) => inOnePass(ops.optimizerRecords.adamaxUpdate, update, ['mean', 'largest'], settings),
   };
 }
 

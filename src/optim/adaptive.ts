@@ -1,9 +1,8 @@
 // Rates scaled by the gradients' past, without a first moment: RMSprop, Adagrad, Adadelta; and Rprop, by their signs.
-import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { full, type Tensor, zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import { averaged, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
+import { inOnePass, requireDecay, requireNonNegative, type Rule } from './rule.js';
 
 export interface RMSpropOptions extends CommonOptions {
   /** Decay of the mean square. Default 0.99. */
@@ -21,26 +20,12 @@ export interface RMSpropOptions extends CommonOptions {
 function rmspropRule({ decay = 0.99, epsilon = 1e-8, momentum = 0, centered = false, weightDecay = 0 }: RMSpropOptions): Rule {
   requireDecay('rmsprop', { decay });
   requireNonNegative('rmsprop', { epsilon, momentum, weightDecay });
+  const attributes = { decay, epsilon, momentum, centered, weightDecay };
+  const slots = ['meanSquare', ...(centered ? ['mean'] : []), ...(momentum > 0 ? ['momentum'] : [])];
   return {
     name: 'rmsprop',
-    slots: ({ shape }) => ({
-      meanSquare: zeros(shape),
-      ...(centered && { mean: zeros(shape) }),
-      ...(momentum > 0 && { momentum: zeros(shape) }),
-    }),
-    update(update) {
-      const { slots, learningRate, parameter } = update;
-      const slope = slopeOf(update, weightDecay);
-      const next: Record<string, Value> = { meanSquare: averaged(slots['meanSquare']!, ops.square(slope), decay) };
-      let spread = next['meanSquare']!;
-      if (centered) {
-        next['mean'] = averaged(slots['mean']!, slope, decay);
-        spread = ops.maximum(ops.sub(spread, ops.square(next['mean'])), 0); // rounding must not bring it below
-      }
-      let direction = ops.div(slope, ops.add(ops.sqrt(spread), epsilon));
-      if (momentum > 0) direction = next['momentum'] = ops.add(ops.mul(slots['momentum']!, momentum), direction);
-      return { parameter: ops.sub(parameter, ops.mul(direction, learningRate)), slots: next };
-    },
+    slots: ({ shape }) => Object.fromEntries(slots.map((slot) => [slot, zeros(shape)])),
+    update: (update) => inOnePass(ops.optimizerRecords.rmspropUpdate, update, slots, attributes),
   };
 }
 
@@ -65,12 +50,8 @@ function adagradRule({ rateDecay = 0, initial = 0, epsilon = 1e-10, weightDecay 
     name: 'adagrad',
     slots: ({ shape }) => ({ sumSquare: full(shape, initial) as Tensor }),
     update(update) {
-      const { slots, learningRate, parameter, step } = update;
-      const slope = slopeOf(update, weightDecay);
-      const sumSquare = ops.add(slots['sumSquare']!, ops.square(slope));
-      const rate = ops.div(learningRate, ops.add(ops.mul(ops.sub(step, 1), rateDecay), 1));
-      const direction = ops.div(slope, ops.add(ops.sqrt(sumSquare), epsilon));
-      return { parameter: ops.sub(parameter, ops.mul(direction, rate)), slots: { sumSquare } };
+      const learningRate = ops.div(update.learningRate, ops.add(ops.mul(ops.sub(update.step, 1), rateDecay), 1));
+      return inOnePass(ops.optimizerRecords.adagradUpdate, { ...update, learningRate }, ['sumSquare'], { epsilon, weightDecay });
     },
   };
 }
@@ -94,15 +75,8 @@ function adadeltaRule({ decay = 0.9, epsilon = 1e-6, weightDecay = 0 }: Adadelta
   return {
     name: 'adadelta',
     slots: ({ shape }) => ({ meanSquare: zeros(shape), changeSquare: zeros(shape) }),
-    update(update) {
-      const { slots, learningRate, parameter } = update;
-      const slope = slopeOf(update, weightDecay);
-      const meanSquare = averaged(slots['meanSquare']!, ops.square(slope), decay);
-      const ratio = ops.sqrt(ops.div(ops.add(slots['changeSquare']!, epsilon), ops.add(meanSquare, epsilon)));
-      const change = ops.mul(ratio, slope);
-      const changeSquare = averaged(slots['changeSquare']!, ops.square(change), decay);
-      return { parameter: ops.sub(parameter, ops.mul(change, learningRate)), slots: { meanSquare, changeSquare } };
-    },
+    update: (update) =>
+      inOnePass(ops.optimizerRecords.adadeltaUpdate, update, ['meanSquare', 'changeSquare'], { decay, epsilon, weightDecay }),
   };
 }
 
@@ -119,19 +93,11 @@ export interface RpropOptions extends CommonOptions {
 
 function rpropRule({ factors: [less, more] = [0.5, 1.2], sizes: [least, most] = [1e-6, 50] }: RpropOptions): Rule {
   if (!(less > 0 && less < 1 && more > 1)) throw new RangeError(`rprop: factors must lie below and above 1, got ${less} and ${more}.`);
+  const attributes = { less, more, least, most, weightDecay: 0 };
   return {
     name: 'rprop',
     slots: ({ shape }) => ({ previous: zeros(shape), size: zeros(shape) }),
-    update(update) {
-      const { slots, learningRate, parameter, step } = update;
-      const slope = slopeOf(update);
-      const agreement = ops.mul(slope, slots['previous']!);
-      const turned = ops.less(agreement, 0);
-      const factor = ops.where(turned, less, ops.where(ops.greater(agreement, 0), ops.mul(ops.onesLike(slope), more), 1));
-      const size = ops.clamp(ops.mul(ops.where(ops.lessEqual(step, 1), learningRate, slots['size']!), factor), least, most);
-      const previous = ops.where(turned, 0, slope);
-      return { parameter: ops.sub(parameter, ops.mul(ops.sign(previous), size)), slots: { previous, size } };
-    },
+    update: (update) => inOnePass(ops.optimizerRecords.rpropUpdate, update, ['previous', 'size'], attributes),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import { averaged, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
+import { requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
 
 export interface LambOptions extends CommonOptions {
   /** Decay of the first and second moment. Default [0.9, 0.999]. */
@@ -23,8 +23,8 @@ function rule({ betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-6, weightDeca
       const { parameter, learningRate, step } = update;
       const slots = update.slots as { mean: Value; meanSquare: Value };
       const slope = slopeOf(update);
-      const mean = averaged(slots.mean, slope, beta1);
-      const meanSquare = averaged(slots.meanSquare, ops.square(slope), beta2);
+      const mean = ops.averaged(slots.mean, slope, beta1);
+      const meanSquare = ops.averaged(slots.meanSquare, ops.square(slope), beta2);
       const denominator = ops.add(ops.mul(ops.sqrt(meanSquare), ops.rsqrt(ops.biasCorrection(beta2, step))), epsilon);
       const adapted = ops.div(ops.mul(mean, ops.reciprocal(ops.biasCorrection(beta1, step))), denominator);
       const direction = weightDecay === 0 ? adapted : ops.add(adapted, ops.mul(parameter, weightDecay));

@@ -1,7 +1,7 @@
 import * as ops from '../ops/index.js';
 import { zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import { averaged, decayed, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
+import { inOnePass, requireDecay, requireNonNegative, type Rule } from './rule.js';
 
 export interface LionOptions extends CommonOptions {
   /** Weight of the momentum in the direction, and its decay. Default [0.9, 0.99]. */
@@ -13,18 +13,11 @@ export interface LionOptions extends CommonOptions {
 function rule({ betas: [beta1, beta2] = [0.9, 0.99], weightDecay = 0 }: LionOptions): Rule {
   requireDecay('lion', { 'betas[0]': beta1, 'betas[1]': beta2 });
   requireNonNegative('lion', { weightDecay });
+  const attributes = { beta1, beta2, weightDecay, decoupled: true };
   return {
     name: 'lion',
     slots: ({ shape }) => ({ mean: zeros(shape) }),
-    update(update) {
-      const slope = slopeOf(update);
-      const { mean } = update.slots as { mean: typeof slope };
-      const direction = ops.sign(averaged(mean, slope, beta1));
-      return {
-        parameter: ops.sub(decayed(update, weightDecay), ops.mul(direction, update.learningRate)),
-        slots: { mean: averaged(mean, slope, beta2) },
-      };
-    },
+    update: (update) => inOnePass(ops.optimizerRecords.lionUpdate, update, ['mean'], attributes),
   };
 }
 

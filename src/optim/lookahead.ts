@@ -19,14 +19,11 @@ export function lookahead(inner: OptimizerDescription, options: { steps?: number
       name: `lookahead(${rule.name})`,
       slots: (parameter) => ({ ...rule.slots(parameter), slow: zeros(parameter.shape) }),
       update(update) {
-        const { step, parameter, slots } = update;
-        const next = rule.update({ ...update, composed: true });
-        // The slow weights begin where the parameter stood before its first step.
-        const before = ops.where(ops.lessEqual(step, 1), parameter, slots['slow']!);
-        const due = ops.equal(ops.mod(step, steps), 0);
-        const slow = ops.where(due, ops.add(before, ops.mul(ops.sub(next.parameter, before), alpha)), before);
-        const taken: Value = ops.where(due, slow, next.parameter);
-        return { parameter: taken, slots: { ...next.slots, slow } };
+        const { slow: before, ...inner } = update.slots as { slow: Value };
+        const next = rule.update({ ...update, slots: inner, lookahead: { slow: before, steps, alpha } });
+        if (next.slow) return { parameter: next.parameter, slots: { ...next.slots, slow: next.slow }, accumulated: next.accumulated };
+        const { parameter, slow } = ops.meet(update.parameter, next.parameter, before, update.step, { steps, alpha });
+        return { parameter, slots: { ...next.slots, slow } };
       },
     }),
   );

@@ -3,7 +3,7 @@ import * as ops from '../ops/index.js';
 import { type Parameter, zeros } from '../tensor/index.js';
 import { type AdamOptions, adamRule } from './adam.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import { averaged, decayed, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
+import { decayed, requireDecay, requireNonNegative, type Rule, slopeOf } from './rule.js';
 
 export interface MuonOptions extends CommonOptions {
   /** Default 0.95. */
@@ -52,8 +52,8 @@ function rule(options: MuonOptions): Rule {
       if (!isMatrix(update.parameter)) return others.update(update);
       const { parameter, learningRate } = update;
       const slope = slopeOf(update);
-      const moved = averaged(update.slots['momentum']!, slope, momentum);
-      const direction = orthogonalized(nesterov ? averaged(moved, slope, momentum) : moved, iterations);
+      const moved = ops.averaged(update.slots['momentum']!, slope, momentum);
+      const direction = orthogonalized(nesterov ? ops.averaged(moved, slope, momentum) : moved, iterations);
       const [rows, columns] = parameter.shape as [number, number];
       const rate = ops.mul(learningRate, Math.sqrt(Math.max(1, rows / columns)));
       return { parameter: ops.sub(decayed(update, weightDecay), ops.mul(direction, rate)), slots: { momentum: moved } };

@@ -203,7 +203,8 @@ export class Optimizer implements Stateful {
     const states = entries.map(([path, parameter]) => this.#stateOf(path, parameter));
     const { sums, due } = this.#accumulated(states, gradients, changes);
     // Without accumulation every call updates; else the new values are taken at every k-th call alone.
-    const take = (tensor: Tensor, next: Value): void => void changes.push([tensor, due ? ops.where(due, next, tensor.value) : next]);
+    const isDue = due && ops.greater(due, 0);
+    const take = (tensor: Tensor, next: Value): void => void changes.push([tensor, isDue ? ops.where(isDue, next, tensor.value) : next]);
     const advanced = (count: Tensor): Value => {
       const next = ops.add(count.value, number(1));
       take(count, next);
@@ -212,24 +213,34 @@ export class Optimizer implements Stateful {
     const step = advanced(this.step);
     const scale = this.#scale(sums);
     for (const [i, [path, parameter]] of entries.entries()) {
-      const { group, slots, step: own } = states[i]!;
-      const gradient = sums[i]!;
+      const { group, slots, step: own, accumulated } = states[i]!;
+      const gradient = gradients[i]!.value;
       if (show(gradient) !== show(parameter))
         throw new PolluxError('SHAPE_MISMATCH', `${this.name}: ${path} is ${show(parameter)}, its gradient ${show(gradient)}.`);
       const next = group.rule.update({
         parameter: parameter.value,
-        ...this.#shaped(parameter.value, gradient, scale, group.l1),
+        gradient,
+        scale,
+        clipValue: this.#clipValue,
+        l1: group.l1,
+        accumulation: due && { accumulated: accumulated!.value, sum: sums[i]!, due },
         slots: Object.fromEntries(Object.entries(slots).map(([name, tensor]) => [name, tensor.value])),
         learningRate: group.rate.value,
         step: own ? advanced(own) : step,
       });
-      take(parameter, next.parameter);
-      for (const [name, value] of Object.entries(next.slots)) take(slots[name]!, value);
+      const news: [Tensor, Value][] = [[parameter, next.parameter]];
+      for (const [name, value] of Object.entries(next.slots)) news.push([slots[name]!, value]);
+      if (!isDue) changes.push(...news);
+      else if (next.accumulated) changes.push(...news, [accumulated!, next.accumulated]);
+      else {
+        for (const change of news) take(...change);
+        changes.push([accumulated!, ops.where(isDue, 0, sums[i]!)]);
+      }
     }
     return changes;
   }
 
-  /** The gradients, summed over the calls since the last update, and whether an update is due. */
+  /** The gradients, summed over the calls since the last update, and a number: 1 where an update is due, else 0. */
   #accumulated(
     states: readonly ParameterState[],
     gradients: readonly Tensor[],
@@ -239,13 +250,8 @@ export class Optimizer implements Stateful {
     if (this.#accumulate === 1) return { sums: values };
     const count = ops.add(this.#pending.value, number(1));
     const due = ops.greaterEqual(count, number(this.#accumulate));
-    const sums = states.map(({ accumulated }, i) => {
-      const sum = ops.add(accumulated!.value, values[i]!);
-      changes.push([accumulated!, ops.where(due, ops.zerosLike(sum), sum)]);
-      return sum;
-    });
     changes.push([this.#pending, ops.where(due, number(0), count)]);
-    return { sums, due };
+    return { sums: states.map(({ accumulated }, i) => ops.add(accumulated!.value, values[i]!)), due: ops.cast(due, 'float32') };
   }
 
   /** Factor of the summed gradients: 1 / accumulate, and what brings the common norm of their mean down to `clipNorm`. */
@@ -256,15 +262,6 @@ export class Optimizer implements Stateful {
     currentTrace()?.checks.push(norm);
     const factor = ops.minimum(ops.div(number(this.#clipNorm), ops.add(norm, number(1e-6))), number(1));
     return ops.mul(factor, share);
-  }
-
-  /** The gradient cut by value and with its L1 penalty, if these are asked for. */
-  #shaped(parameter: Value, gradient: Value, scale: Value, l1: number): { gradient: Value; scale: Value; composed: boolean } {
-    if (this.#clipValue === undefined && l1 === 0) return { gradient, scale, composed: this.#accumulate > 1 };
-    let shaped = ops.mul(gradient, scale);
-    if (this.#clipValue !== undefined) shaped = ops.clamp(shaped, -this.#clipValue, this.#clipValue);
-    if (l1 !== 0) shaped = ops.add(shaped, ops.mul(ops.sign(parameter), l1));
-    return { gradient: shaped, scale: number(1), composed: true };
   }
 
   /** State by path: step count and slots; the tensors themselves. */

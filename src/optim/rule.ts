@@ -1,4 +1,6 @@
 import type { Value } from '../graph/node.js';
+import type { Op } from '../graph/op.js';
+import type { UpdateAttributes, UpdateExtras } from '../ops/index.js';
 import * as ops from '../ops/index.js';
 import type { Parameter, Tensor } from '../tensor/index.js';
 
@@ -13,11 +15,23 @@ export interface Update {
   readonly step: Value;
   /** Rank 0, float32: factor of the gradient (clipping). */
   readonly scale: Value;
-  /**
-   * True where elementwise ops stand around the update (accumulation, clipping by value): a rule with a kernel of its own then
-   * gives plain ops, which fuse with them into one pass.
-   */
-  readonly composed: boolean;
+  /** Each element of the scaled gradient is cut to [-clipValue, clipValue]; undefined: it is not. */
+  readonly clipValue: number | undefined;
+  readonly l1: number;
+  /** Gradients so far, their sum with this one, and a number that is 1 where this call updates, else 0. */
+  readonly accumulation?: { readonly accumulated: Value; readonly sum: Value; readonly due: Value } | undefined;
+  /** Slow weights that are to meet the parameter at every so many steps. */
+  readonly lookahead?: UpdateExtras['lookahead'];
+}
+
+/** New values of a parameter and its slots. */
+export interface Updated {
+  readonly parameter: Value;
+  readonly slots: Record<string, Value>;
+  /** New sum of gradients, from a rule that saw to accumulation itself: all its values hold for calls without an update too. */
+  readonly accumulated?: Value | undefined;
+  /** New slow weights, from a rule that saw to lookahead itself. */
+  readonly slow?: Value | undefined;
 }
 
 /** How an optimizer changes one parameter: its state for each, and one fused step. */
@@ -25,22 +39,35 @@ export interface Rule {
   readonly name: string;
   /** The state tensors of a parameter, by name. */
   slots(parameter: Parameter): Record<string, Tensor>;
-  /** New values of the parameter and its slots. */
-  update(update: Update): { parameter: Value; slots: Record<string, Value> };
+  update(update: Update): Updated;
 }
 
-/** The gradient times its scale, with an L2 penalty. */
-export function slopeOf({ parameter, gradient, scale }: Update, weightDecay = 0): Value {
-  const scaled = ops.mul(gradient, scale);
-  return weightDecay === 0 ? scaled : ops.add(scaled, ops.mul(parameter, weightDecay));
+/** One step by a record with a kernel, in one pass over memory whatever the options. `slots` are named in the record's order. */
+export function inOnePass<A extends UpdateAttributes>(
+  record: Op<A>,
+  update: Update,
+  slots: readonly string[],
+  attributes: A,
+  numbers: readonly Value[] = [],
+): Updated {
+  const { clipValue, l1, accumulation, lookahead } = update;
+  const next = ops.applyUpdate(
+    record,
+    update,
+    slots.map((name) => update.slots[name]!),
+    { ...attributes, ...(clipValue !== undefined && { clipValue }), ...(l1 !== 0 && { l1 }) },
+    { numbers, accumulation, lookahead },
+  );
+  return { ...next, slots: Object.fromEntries(slots.map((name, i) => [name, next.slots[i]!])) };
 }
+
+/** The gradient in graph ops: scaled, cut, with its penalties. */
+export const slopeOf = ({ parameter, gradient, scale, clipValue, l1, accumulation }: Update): Value =>
+  ops.penalised(parameter, accumulation?.sum ?? gradient, scale, { clipValue, l1, weightDecay: 0 });
 
 /** The parameter after decoupled decay: p (1 - learningRate * weightDecay). */
 export const decayed = ({ parameter, learningRate }: Update, weightDecay: number): Value =>
   weightDecay === 0 ? parameter : ops.mul(parameter, ops.sub(1, ops.mul(learningRate, weightDecay)));
-
-/** An exponential average: average * decay + x * (1 - decay). */
-export const averaged = (average: Value, x: Value, decay: number): Value => ops.add(ops.mul(average, decay), ops.mul(x, 1 - decay));
 
 /** Throws unless each of the named numbers is finite and at least 0. */
 export function requireNonNegative(where: string, settings: Readonly<Record<string, number>>): void {

@@ -1,7 +1,7 @@
 import * as ops from '../ops/index.js';
 import { zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
-import type { Rule } from './rule.js';
+import { inOnePass, type Rule } from './rule.js';
 
 export interface SgdOptions extends CommonOptions {
   /** Default 0. */
@@ -21,10 +21,7 @@ function rule({ momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 }
   return {
     name: 'sgd',
     slots: (parameter) => ({ momentum: zeros(momentum ? parameter.shape : [0]) }),
-    update({ slots, composed, ...update }) {
-      const next = ops.sgdUpdate({ ...update, buffer: slots['momentum']! }, attributes, { composed });
-      return { parameter: next.parameter, slots: { momentum: next.buffer } };
-    },
+    update: (update) => inOnePass(ops.optimizerRecords.sgdUpdate, update, ['momentum'], attributes),
   };
 }
 

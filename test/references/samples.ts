@@ -5,6 +5,7 @@ import { imageSamples } from './samples/images.js';
 import { fftSamples } from './samples/fft.js';
 import { kernelSamples } from './samples/kernels.js';
 import { normSamples } from './samples/norms.js';
+import { optimizerSamples } from './samples/optimizers.js';
 import { orderingSamples } from './samples/ordering.js';
 import { recurrentSamples } from './samples/recurrent.js';
 import type { Samples } from './samples/sample.js';
@@ -16,6 +17,7 @@ export const samples: Samples<OpName> = {
   ...elementwiseSamples,
   ...orderingSamples,
   ...kernelSamples,
+  ...optimizerSamples,
   ...imageSamples,
   ...recurrentSamples,
   ...attentionSamples,

@@ -44,6 +44,7 @@ describe('records', () => {
       for (const sample of samplesOf(name)) {
         const outputs = record.infer(sample.inputs, sample.attributes);
         for (const [output, input] of record.inPlace ?? []) {
+          if (!outputs[output]) continue; // an output that only some calls have
           expect(sizeOf(outputs[output]!.shape), name).toBe(sizeOf(sample.inputs[input]!.shape));
           expect(outputs[output]!.dtype, name).toBe(sample.inputs[input]!.dtype);
         }

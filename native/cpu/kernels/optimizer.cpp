@@ -1,207 +1,269 @@
-// Parameter updates in one pass over memory: SGD (with momentum and Nesterov's form), Adam and AdamW, by PyTorch's
-// rules.
-//
-// The learning rate, the step and the gradient's scale are read on the device at run time, so that a plan is never
-// rebuilt for them. Outputs may be the inputs (the normal case) or other memory; elements are read before they are
-// written.
-#include "../kernel.h"
-#include "../simd.h"
+// Parameter updates in one pass over memory, by PyTorch's rules where it has the optimizer: a rule each, which changes
+// the weights `p` by the slopes `g` and the state. The records' decompositions in src/ops/optimizerRules.ts say the
+// same in graph ops.
+#include "optimizer_update.h"
 
 namespace pollux {
 namespace {
 
-constexpr int64_t update_grain = 1 << 15;  // parameters: about 20 microseconds of memory traffic
-constexpr int64_t most_update_chunks = 512;
+/// An exponential average.
+struct Average {
+  Floats kept, taken;
+  explicit Average(double decay) : kept(lane(decay)), taken(lane(1 - decay)) {}
+  Floats operator()(Floats average, Floats x) const { return kept * average + taken * x; }
+};
 
-enum class Decay { none, l2, decoupled };
+double bias_correction(double beta, double step) {
+  return 1 - ::pow(beta, step);
+}
 
 // ---- SGD ---------------------------------------------------------------------------------------------------------
 
-struct SgdParameters {
-  Chunks chunks;
-  double momentum, dampening, weight_decay;
+struct SgdNames {
+  static constexpr const char* list[] = {"momentum", "dampening", "nesterov", nullptr};
+};
+
+struct PlainSgd {
+  static constexpr int slots = 0;
+  Floats rate;
+  explicit PlainSgd(const UpdateNumbers& n) : rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats*) const { p = p - rate * g; }
+};
+
+/// The first step does not read the buffer: it becomes the gradient.
+template <bool first>
+struct MomentumSgd {
+  static constexpr int slots = 1;
+  Floats rate, momentum, undamped;
   bool nesterov;
+  explicit MomentumSgd(const UpdateNumbers& n)
+      : rate(lane(n.learning_rate)),
+        momentum(lane(n.settings[0])),
+        undamped(lane(1 - n.settings[1])),
+        nesterov(n.settings[2] != 0) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    state[0] = first ? g : momentum * state[0] + undamped * g;
+    p = p - rate * (nesterov ? g + momentum * state[0] : state[0]);
+  }
 };
 
-/// The numbers of one run, every lane the same.
-struct SgdFactors {
-  Floats learning_rate, scale, weight_decay, momentum, undamped;
-  bool decays, nesterov;
+RunRule choose_sgd(const UpdateParameters& u, const UpdateNumbers& n) {
+  if (u.settings[0] == 0) return run_rule<PlainSgd>;
+  return n.step <= 1 ? run_rule<MomentumSgd<true>> : run_rule<MomentumSgd<false>>;
+}
+
+// ---- Adam and its relatives --------------------------------------------------------------------------------------
+
+struct AdamNames {
+  static constexpr const char* list[] = {"beta1", "beta2", "epsilon", nullptr};
 };
 
-enum class Momentum { none, first, later };
-
-/// p -= learningRate * d, where d is the gradient or the (Nesterov) momentum. The buffer starts as the first gradient.
-template <Momentum momentum>
-inline void sgd_element(const SgdFactors& f, Floats& p, Floats g, Floats& buffer) {
-  g = g * f.scale;
-  if (f.decays) g = g + f.weight_decay * p;
-  if constexpr (momentum == Momentum::first) buffer = g;
-  if constexpr (momentum == Momentum::later) buffer = f.momentum * buffer + f.undamped * g;
-  if constexpr (momentum != Momentum::none) g = f.nesterov ? g + f.momentum * buffer : buffer;
-  p = p - f.learning_rate * g;
-}
-
-template <Momentum momentum>
-void sgd_range(const SgdFactors& f, int64_t begin, int64_t end, const float* p, const float* g, const float* buffer,
-               float* new_p, float* new_buffer) {
-  constexpr bool reads = momentum == Momentum::later, writes = momentum != Momentum::none;
-  int64_t i = begin;
-  for (; i + lanes <= end; i += lanes) {
-    Floats weight = load(p + i), state = zero();
-    if constexpr (reads) state = load(buffer + i);
-    sgd_element<momentum>(f, weight, load(g + i), state);
-    store(new_p + i, weight);
-    if constexpr (writes) store(new_buffer + i, state);
+/// Both moments, and sqrt(v) / sqrt(bias) + epsilon.
+struct Moments {
+  Average first, second;
+  Floats inverse_bias, epsilon;
+  explicit Moments(const UpdateNumbers& n)
+      : first(n.settings[0]),
+        second(n.settings[1]),
+        inverse_bias(lane(1 / ::sqrt(bias_correction(n.settings[1], n.step)))),
+        epsilon(lane(n.settings[2])) {}
+  void move(Floats g, Floats* state) const {
+    state[0] = first(state[0], g);
+    state[1] = second(state[1], g * g);
   }
-  if (i < end) {
-    const int rest = static_cast<int>(end - i);
-    Floats weight = load_tail(p + i, rest), state = zero();
-    if constexpr (reads) state = load_tail(buffer + i, rest);
-    sgd_element<momentum>(f, weight, load_tail(g + i, rest), state);
-    store_tail(new_p + i, weight, rest);
-    if constexpr (writes) store_tail(new_buffer + i, state, rest);
-  }
-}
-
-void run_sgd(const Prepared& prepared, const RunContext& context) {
-  const auto& parameter = parameters<SgdParameters>(prepared);
-  const float* p = input_data<float>(prepared, context, 0);
-  const float* g = input_data<float>(prepared, context, 1);
-  const float* buffer = input_data<float>(prepared, context, 2);
-  const float learning_rate = *input_data<float>(prepared, context, 3);
-  const bool first = *input_data<float>(prepared, context, 4) <= 1;
-  const float scale = *input_data<float>(prepared, context, 5);
-  float* new_p = output_data<float>(prepared, context, 0);
-  float* new_buffer = output_data<float>(prepared, context, 1);
-  const SgdFactors factors = {broadcast(learning_rate),
-                              broadcast(scale),
-                              broadcast(static_cast<float>(parameter.weight_decay)),
-                              broadcast(static_cast<float>(parameter.momentum)),
-                              broadcast(static_cast<float>(1 - parameter.dampening)),
-                              parameter.weight_decay != 0,
-                              parameter.nesterov};
-  const auto range = parameter.momentum == 0 ? sgd_range<Momentum::none>
-                     : first                 ? sgd_range<Momentum::first>
-                                             : sgd_range<Momentum::later>;
-  parallel(context, parameter.chunks.count, [&](int64_t chunk) {
-    range(factors, parameter.chunks.begin(chunk), parameter.chunks.end(chunk), p, g, buffer, new_p, new_buffer);
-  });
-}
-
-PolluxResult prepare_sgd(const PolluxStep& step, Prepared* prepared) {
-  auto* parameter = make_parameters<SgdParameters>(prepared);
-  if (!parameter) return POLLUX_OUT_OF_MEMORY;
-  parameter->chunks = plan_chunks(element_count(input(step, 0)), update_grain, most_update_chunks);
-  parameter->momentum = number(step, "momentum");
-  parameter->dampening = number(step, "dampening");
-  parameter->weight_decay = number(step, "weightDecay");
-  parameter->nesterov = boolean(step, "nesterov");
-  prepared->run = run_sgd;
-  return POLLUX_SUCCESS;
-}
-
-// ---- Adam --------------------------------------------------------------------------------------------------------
-
-struct AdamParameters {
-  Chunks chunks;
-  double beta1, beta2, epsilon, weight_decay;
-  Decay decay;
+  Floats denominator(Floats v) const { return sqrt(v) * inverse_bias + epsilon; }
 };
 
-/// The numbers of one run, every lane the same.
-struct AdamFactors {
-  Floats scale, beta1, rest1, beta2, rest2, epsilon;
-  Floats decay;          ///< l2: weightDecay; decoupled: 1 - learningRate * weightDecay
-  Floats step_size;      ///< learningRate / (1 - beta1^step)
-  Floats inverse_bias2;  ///< 1 / sqrt(1 - beta2^step)
+/// learningRate / (1 - beta1^step)
+Floats corrected_rate(const UpdateNumbers& n) {
+  return lane(n.learning_rate / bias_correction(n.settings[0], n.step));
+}
+
+/// Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019); AMSGrad (Reddi et al. 2018) divides by the largest v
+/// so far.
+template <bool amsgrad>
+struct Adam {
+  static constexpr int slots = amsgrad ? 3 : 2;
+  Moments moments;
+  Floats rate;
+  explicit Adam(const UpdateNumbers& n) : moments(n), rate(corrected_rate(n)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    moments.move(g, state);
+    if constexpr (amsgrad) state[2] = maximum(state[2], state[1]);
+    p = p - rate * (state[0] / moments.denominator(state[slots - 1]));
+  }
 };
 
-/// Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019):
-/// p -= learningRate * (m / bias1) / (sqrt(v) / sqrt(bias2) + epsilon).
-template <Decay decay>
-inline void adam_element(const AdamFactors& f, Floats& p, Floats g, Floats& m, Floats& v) {
-  g = g * f.scale;
-  if constexpr (decay == Decay::l2) g = g + f.decay * p;
-  if constexpr (decay == Decay::decoupled) p = p * f.decay;
-  m = f.beta1 * m + f.rest1 * g;
-  v = f.beta2 * v + f.rest2 * (g * g);
-  p = p - f.step_size * (m / (sqrt(v) * f.inverse_bias2 + f.epsilon));
+RunRule choose_adam(const UpdateParameters& u, const UpdateNumbers&) {
+  return u.slots == 3 ? run_rule<Adam<true>> : run_rule<Adam<false>>;
 }
 
-template <Decay decay>
-void adam_range(const AdamFactors& f, int64_t begin, int64_t end, const float* p, const float* g, const float* m,
-                const float* v, float* new_p, float* new_m, float* new_v) {
-  // No prefetch and no streaming stores: the plain loop runs at the speed of a loop that only moves the bytes.
-  int64_t i = begin;
-  for (; i + lanes <= end; i += lanes) {
-    Floats weight = load(p + i), first = load(m + i), second = load(v + i);
-    adam_element<decay>(f, weight, load(g + i), first, second);
-    store(new_p + i, weight);
-    store(new_m + i, first);
-    store(new_v + i, second);
+/// NAdam (Dozat 2016). Its own numbers: the rates of the gradient and of the mean.
+struct NAdam {
+  static constexpr int slots = 2;
+  Moments moments;
+  Floats of_slope, of_mean;
+  explicit NAdam(const UpdateNumbers& n) : moments(n), of_slope(broadcast(n.own[0])), of_mean(broadcast(n.own[1])) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    moments.move(g, state);
+    p = p - (g * of_slope + state[0] * of_mean) / moments.denominator(state[1]);
   }
-  if (i < end) {
-    const int rest = static_cast<int>(end - i);
-    Floats weight = load_tail(p + i, rest), first = load_tail(m + i, rest), second = load_tail(v + i, rest);
-    adam_element<decay>(f, weight, load_tail(g + i, rest), first, second);
-    store_tail(new_p + i, weight, rest);
-    store_tail(new_m + i, first, rest);
-    store_tail(new_v + i, second, rest);
+};
+
+/// RAdam (Liu et al. 2020). Its own number: the rectification, 0 while the variance is not known.
+struct RAdam {
+  static constexpr int slots = 2;
+  Moments moments;
+  Floats rate, rectified;
+  bool known;
+  explicit RAdam(const UpdateNumbers& n)
+      : moments(n), rate(corrected_rate(n)), rectified(rate * broadcast(n.own[0])), known(n.own[0] > 0) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    moments.move(g, state);
+    p = p - state[0] * (known ? rectified / (sqrt(state[1]) + moments.epsilon) : rate);
   }
+};
+
+/// Adamax (Kingma and Ba 2015, section 7.1).
+struct Adamax {
+  static constexpr int slots = 2;
+  Average average;
+  Floats decay, epsilon, rate;
+  explicit Adamax(const UpdateNumbers& n)
+      : average(n.settings[0]), decay(lane(n.settings[1])), epsilon(lane(n.settings[2])), rate(corrected_rate(n)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    state[0] = average(state[0], g);
+    state[1] = maximum(state[1] * decay, absolute(g) + epsilon);
+    p = p - state[0] / state[1] * rate;
+  }
+};
+
+struct LionNames {
+  static constexpr const char* list[] = {"beta1", "beta2", nullptr};
+};
+
+/// Lion (Chen et al. 2023).
+struct Lion {
+  static constexpr int slots = 1;
+  Average toward, average;
+  Floats rate;
+  explicit Lion(const UpdateNumbers& n) : toward(n.settings[0]), average(n.settings[1]), rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    p = p - sign_of(toward(state[0], g)) * rate;
+    state[0] = average(state[0], g);
+  }
+};
+
+// ---- rates by the gradients' past --------------------------------------------------------------------------------
+
+struct RmspropNames {
+  static constexpr const char* list[] = {"decay", "epsilon", "momentum", "centered"};
+};
+
+/// RMSprop (Tieleman and Hinton 2012; centered: Graves 2013). Slots: mean square, [mean], [momentum].
+template <bool centered, bool heavy>
+struct Rmsprop {
+  static constexpr int slots = 1 + centered + heavy;
+  Average average;
+  Floats epsilon, momentum, rate;
+  explicit Rmsprop(const UpdateNumbers& n)
+      : average(n.settings[0]),
+        epsilon(lane(n.settings[1])),
+        momentum(lane(n.settings[2])),
+        rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    Floats spread = state[0] = average(state[0], g * g);
+    if constexpr (centered) {
+      state[1] = average(state[1], g);
+      spread = maximum(spread - state[1] * state[1], zero());
+    }
+    Floats direction = g / (sqrt(spread) + epsilon);
+    if constexpr (heavy) direction = state[slots - 1] = state[slots - 1] * momentum + direction;
+    p = p - direction * rate;
+  }
+};
+
+RunRule choose_rmsprop(const UpdateParameters& u, const UpdateNumbers&) {
+  const bool centered = u.settings[3] != 0, heavy = u.settings[2] != 0;
+  if (centered) return heavy ? run_rule<Rmsprop<true, true>> : run_rule<Rmsprop<true, false>>;
+  return heavy ? run_rule<Rmsprop<false, true>> : run_rule<Rmsprop<false, false>>;
 }
 
-void run_adam(const Prepared& prepared, const RunContext& context) {
-  const auto& parameter = parameters<AdamParameters>(prepared);
-  const float* p = input_data<float>(prepared, context, 0);
-  const float* g = input_data<float>(prepared, context, 1);
-  const float* m = input_data<float>(prepared, context, 2);
-  const float* v = input_data<float>(prepared, context, 3);
-  const double learning_rate = *input_data<float>(prepared, context, 4);
-  const double step = *input_data<float>(prepared, context, 5);
-  const float scale = *input_data<float>(prepared, context, 6);
-  float* new_p = output_data<float>(prepared, context, 0);
-  float* new_m = output_data<float>(prepared, context, 1);
-  float* new_v = output_data<float>(prepared, context, 2);
+struct EpsilonNames {
+  static constexpr const char* list[] = {"epsilon", "decay", nullptr};
+};
 
-  const auto lane = [](double x) { return broadcast(static_cast<float>(x)); };
-  const double decay =
-      parameter.decay == Decay::decoupled ? 1 - learning_rate * parameter.weight_decay : parameter.weight_decay;
-  const AdamFactors factors = {broadcast(scale),
-                               lane(parameter.beta1),
-                               lane(1 - parameter.beta1),
-                               lane(parameter.beta2),
-                               lane(1 - parameter.beta2),
-                               lane(parameter.epsilon),
-                               lane(decay),
-                               lane(learning_rate / (1 - ::pow(parameter.beta1, step))),
-                               lane(1 / ::sqrt(1 - ::pow(parameter.beta2, step)))};
-  const auto range = parameter.decay == Decay::none ? adam_range<Decay::none>
-                     : parameter.decay == Decay::l2 ? adam_range<Decay::l2>
-                                                    : adam_range<Decay::decoupled>;
-  parallel(context, parameter.chunks.count, [&](int64_t chunk) {
-    range(factors, parameter.chunks.begin(chunk), parameter.chunks.end(chunk), p, g, m, v, new_p, new_m, new_v);
-  });
+/// Adagrad (Duchi et al. 2011).
+struct Adagrad {
+  static constexpr int slots = 1;
+  Floats epsilon, rate;
+  explicit Adagrad(const UpdateNumbers& n) : epsilon(lane(n.settings[0])), rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    state[0] = state[0] + g * g;
+    p = p - g / (sqrt(state[0]) + epsilon) * rate;
+  }
+};
+
+/// Adadelta (Zeiler 2012).
+struct Adadelta {
+  static constexpr int slots = 2;
+  Average average;
+  Floats epsilon, rate;
+  explicit Adadelta(const UpdateNumbers& n)
+      : average(n.settings[1]), epsilon(lane(n.settings[0])), rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    state[0] = average(state[0], g * g);
+    const Floats change = sqrt((state[1] + epsilon) / (state[0] + epsilon)) * g;
+    state[1] = average(state[1], change * change);
+    p = p - change * rate;
+  }
+};
+
+struct RpropNames {
+  static constexpr const char* list[] = {"less", "more", "least", "most"};
+};
+
+/// Rprop (Riedmiller and Braun 1993). Slots: the slope before, the step sizes, which begin with the learning rate.
+template <bool first>
+struct Rprop {
+  static constexpr int slots = 2;
+  Floats less, more, least, most, rate;
+  explicit Rprop(const UpdateNumbers& n)
+      : less(lane(n.settings[0])),
+        more(lane(n.settings[1])),
+        least(lane(n.settings[2])),
+        most(lane(n.settings[3])),
+        rate(lane(n.learning_rate)) {}
+  void operator()(Floats& p, Floats g, Floats* state) const {
+    const Floats agreement = g * state[0];
+    const Mask turned = agreement < zero();
+    const Floats factor = select(turned, less, select(agreement > zero(), more, broadcast(1)));
+    state[1] = minimum(maximum((first ? rate : state[1]) * factor, least), most);
+    state[0] = select(turned, zero(), g);
+    p = p - sign_of(state[0]) * state[1];
+  }
+};
+
+RunRule choose_rprop(const UpdateParameters&, const UpdateNumbers& n) {
+  return n.step <= 1 ? run_rule<Rprop<true>> : run_rule<Rprop<false>>;
 }
 
-PolluxResult prepare_adam(const PolluxStep& step, Prepared* prepared) {
-  auto* parameter = make_parameters<AdamParameters>(prepared);
-  if (!parameter) return POLLUX_OUT_OF_MEMORY;
-  parameter->chunks = plan_chunks(element_count(input(step, 0)), update_grain, most_update_chunks);
-  parameter->beta1 = number(step, "beta1");
-  parameter->beta2 = number(step, "beta2");
-  parameter->epsilon = number(step, "epsilon");
-  parameter->weight_decay = number(step, "weightDecay");
-  parameter->decay = parameter->weight_decay == 0 ? Decay::none
-                     : boolean(step, "decoupled") ? Decay::decoupled
-                                                  : Decay::l2;
-  prepared->run = run_adam;
-  return POLLUX_SUCCESS;
+template <typename Rule>
+RunRule always(const UpdateParameters&, const UpdateNumbers&) {
+  return run_rule<Rule>;
 }
 
 constexpr uint32_t float32 = dtype_bit(POLLUX_FLOAT32);
-const Kernel kernels[] = {{{"sgdUpdate", float32, 0, nullptr}, prepare_sgd},
-                          {{"adamUpdate", float32, 0, nullptr}, prepare_adam}};
+const Kernel kernels[] = {{{"sgdUpdate", float32, 0, nullptr}, prepare_update<SgdNames, choose_sgd>},
+                          {{"adamUpdate", float32, 0, nullptr}, prepare_update<AdamNames, choose_adam>},
+                          {{"nadamUpdate", float32, 0, nullptr}, prepare_update<AdamNames, always<NAdam>>},
+                          {{"radamUpdate", float32, 0, nullptr}, prepare_update<AdamNames, always<RAdam>>},
+                          {{"adamaxUpdate", float32, 0, nullptr}, prepare_update<AdamNames, always<Adamax>>},
+                          {{"lionUpdate", float32, 0, nullptr}, prepare_update<LionNames, always<Lion>>},
+                          {{"rmspropUpdate", float32, 0, nullptr}, prepare_update<RmspropNames, choose_rmsprop>},
+                          {{"adagradUpdate", float32, 0, nullptr}, prepare_update<EpsilonNames, always<Adagrad>>},
+                          {{"adadeltaUpdate", float32, 0, nullptr}, prepare_update<EpsilonNames, always<Adadelta>>},
+                          {{"rpropUpdate", float32, 0, nullptr}, prepare_update<RpropNames, choose_rprop>}};
 
 }  // namespace
 

@@ -1,4 +1,3 @@
-import type { AttributesOf } from '../array.js';
 import { distinct, given, real, whole } from './sample.js';
 import type { Sample, SampleInput, Samples } from './sample.js';
 
@@ -24,9 +23,7 @@ type Kernels =
   | 'batchNormGrad'
   | 'uniform'
   | 'normal'
-  | 'dropout'
-  | 'sgdUpdate'
-  | 'adamUpdate';
+  | 'dropout';
 
 const call = <A>(inputs: readonly SampleInput[], attributes: A): Sample<A> => ({ inputs, attributes });
 
@@ -164,12 +161,6 @@ const draws = states.flatMap((input, i) =>
   [[], [1], [7], [0], [3, 5], [1031]].map((shape) => call([input], { shape, stream: i === 0 ? 0 : 0xdeadbeef })),
 );
 
-const scalar = (x: number): SampleInput => given([], 'float32', [x]);
-const scalars = (step: number): SampleInput[] => [scalar(0.05), scalar(step), scalar(0.5)];
-const sizes = [[1], [7], [3, 5], [0], [1031]];
-const sgd = { momentum: 0.9, dampening: 0, nesterov: false, weightDecay: 0 };
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay: 0, decoupled: false };
-
 export const kernelSamples: Samples<Kernels> = {
   matmul: [...matmuls, ...epilogues],
   conv2d: [
@@ -226,22 +217,4 @@ export const kernelSamples: Samples<Kernels> = {
   dropout: [[], [1], [7], [0], [3, 5], [1031]].flatMap((shape, i) =>
     [0, 0.25, 0.5].map((rate) => call([real(shape), states[i % states.length]!], { rate, stream: 77 + i })),
   ),
-  sgdUpdate: sizes.flatMap((shape): Sample<AttributesOf<'sgdUpdate'>>[] => {
-    const inputs = (step: number) => [real(shape), real(shape), real(shape), ...scalars(step)];
-    return [
-      call([real(shape), real(shape), real([0]), ...scalars(3)], { ...sgd, momentum: 0, weightDecay: 0.01 }),
-      // The first step differs from the next: a kink in `step`.
-      { ...call(inputs(1), sgd), smooth: false },
-      call(inputs(2), { ...sgd, dampening: 0.1, weightDecay: 0.01 }),
-      call(inputs(5), { ...sgd, nesterov: true }),
-    ];
-  }),
-  adamUpdate: sizes.flatMap((shape): Sample<AttributesOf<'adamUpdate'>>[] => {
-    const inputs = (step: number) => [real(shape), real(shape), real(shape), real(shape, 0.1, 2), ...scalars(step)];
-    return [
-      call(inputs(1), adam),
-      call(inputs(1000), { ...adam, weightDecay: 0.01 }),
-      call(inputs(3), { ...adam, weightDecay: 0.01, decoupled: true }),
-    ];
-  }),
 };
