@@ -28,7 +28,7 @@ export interface LoadedWeights {
 export async function loadWeights(model: Module, path: string, map: WeightMap, options: LoadWeightsOptions = {}): Promise<LoadedWeights> {
   checkOptions('loadWeights', options, ['fresh', 'skip']);
   await using source = await WeightSource.open(path);
-  return takeWeights(model, source, new NameMap(map), options);
+  return await takeWeights(model, source, new NameMap(map), options);
 }
 
 /** @internal */

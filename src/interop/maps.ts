@@ -122,3 +122,39 @@ export const vitMap: WeightMap = {
     ...unused('pooler.dense.*'),
   ],
 };
+
+/** A convolution and its batch norm, by the names that a family gives to both. */
+const unit = (convolution: string, norm: string, ours: string): WeightRule[] => [
+  { from: `${convolution}.weight`, to: `${ours}.convolution.weight`, change: 'channelsLast' },
+  ...both(norm, `${ours}.norm`),
+  { from: `${norm}.running_mean`, to: `${ours}.norm.runningMean` },
+  { from: `${norm}.running_var`, to: `${ours}.norm.runningVariance` },
+  ...unused(`${norm}.num_batches_tracked`),
+];
+
+/** ResNet of Hugging Face. */
+export const resnetMap: WeightMap = {
+  prefixes: ['resnet.'],
+  rules: [
+    ...[
+      ['embedder.embedder', 'stem'],
+      ['encoder.stages.*.layers.*.layer.*', 'stages.*.*.units.*'],
+      ['encoder.stages.*.layers.*.shortcut', 'stages.*.*.shortcut'],
+    ].flatMap(([from, to]) => unit(`${from}.convolution`, `${from}.normalization`, to!)),
+    ...both('classifier.1', 'classifier'),
+  ],
+};
+
+/** ResNet of torchvision: layers from 1, convolutions from 1. */
+export const torchvisionResnetMap: WeightMap = {
+  rules: [
+    ...unit('conv1', 'bn1', 'stem'),
+    ...[0, 1, 2, 3].flatMap((stage) => [
+      ...[0, 1, 2].flatMap((i) =>
+        unit(`layer${stage + 1}.*.conv${i + 1}`, `layer${stage + 1}.*.bn${i + 1}`, `stages.${stage}.*.units.${i}`),
+      ),
+      ...unit(`layer${stage + 1}.*.downsample.0`, `layer${stage + 1}.*.downsample.1`, `stages.${stage}.*.shortcut`),
+    ]),
+    ...both('fc', 'classifier'),
+  ],
+};

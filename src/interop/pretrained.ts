@@ -11,11 +11,12 @@ import {
   type ConfigJson,
   Gpt2,
   Llama,
+  ResNet,
   VisionTransformer,
 } from '../models/index.js';
 import type { Module } from '../nn/index.js';
 import { type LoadedWeights, loadWeights } from './load.js';
-import { bertClassifierMap, bertMap, bertMaskedMap, gpt2Map, llamaMap, vitMap } from './maps.js';
+import { bertClassifierMap, bertMap, bertMaskedMap, gpt2Map, llamaMap, resnetMap, vitMap } from './maps.js';
 import type { WeightMap } from './nameMap.js';
 
 export interface PretrainedOptions {
@@ -46,6 +47,7 @@ const families: Record<string, (config: ConfigJson, options: PretrainedOptions) 
   gpt2: (config) => ({ model: Gpt2.fromConfig(config), map: gpt2Map }),
   llama: (config) => ({ model: Llama.fromConfig(config), map: llamaMap(isTied(config)) }),
   mistral: (config) => ({ model: Llama.fromConfig(config), map: llamaMap(isTied(config)) }),
+  resnet: (config) => ({ model: ResNet.fromConfig(config), map: resnetMap, fresh: /^classifier\./ }),
   vit: (config) => ({ model: VisionTransformer.fromConfig(config), map: vitMap, fresh: /^classifier\./ }),
 };
 
@@ -65,7 +67,7 @@ function makeBert(config: ConfigJson, { head = 'none', classes }: PretrainedOpti
 
 /**
  * A model of a folder with `config.json` and `model.safetensors` (or its shards and their index), as Hugging Face lays it out: BERT,
- * GPT-2, Llama, Mistral, ViT. It is in inference mode; `fresh` lists the parameters of a new head.
+ * GPT-2, Llama, Mistral, ResNet, ViT. It is in inference mode; `fresh` lists the parameters of a new head.
  * @throws IO_FAILED, FILE_CORRUPT; UNSUPPORTED for another family, or a setting that is not built; SHAPE_MISMATCH for weights of
  *   another architecture, with the names.
  */

@@ -23,7 +23,7 @@ export async function loadPyTorch(model: Module, path: string, options: PyTorchO
   checkOptions('loadPyTorch', options, ['fresh', 'skip', 'names', 'flatten']);
   const { names = {}, flatten = {}, ...rest } = options;
   await using source = await WeightSource.open(path);
-  return takeWeights(model, source, new NameMap({ rules: pyTorchRules(model, names, flatten) }), rest);
+  return await takeWeights(model, source, new NameMap({ rules: pyTorchRules(model, names, flatten) }), rest);
 }
 
 /** One rule for each tensor that PyTorch's modules of these kinds hold. */

@@ -13,4 +13,5 @@ export { Gpt2, type Gpt2Config } from './gpt2.js';
 export type { CausalLanguageModel, NextTokenOptions } from './languageModel.js';
 export { Llama, type LlamaConfig } from './llama.js';
 export { articleCnn, mnistCnn } from './mnist.js';
+export { ConvolutionUnit, ResNet, ResNetBlock, type ResNetConfig } from './resnet.js';
 export { VisionTransformer, type VisionTransformerConfig } from './vit.js';

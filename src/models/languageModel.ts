@@ -1,4 +1,4 @@
-import type { KeyValueCache, Module } from '../nn/index.js';
+import type { DecoderCaches, KeyValueCache, Module } from '../nn/index.js';
 import * as ops from '../ops/index.js';
 import { type Shape, type Tensor, wrap } from '../tensor/index.js';
 
@@ -21,6 +21,43 @@ export interface CausalLanguageModel extends Module {
   newCaches(batch: number, capacity: number): KeyValueCache[];
   /** Ids [batch, length] to logits [batch, length, vocabulary]. */
   forward(ids: Tensor<Shape, 'int32' | 'int64'>, options?: NextTokenOptions): Tensor<readonly [number, number, number], 'float32'>;
+}
+
+/** How the decoder of an `EncoderDecoderLanguageModel` is asked. */
+export interface DecodeTokenOptions {
+  /** Keys and values of the tokens before these, and of the memory. */
+  caches?: DecoderCaches;
+  /** int32 [batch]: how many of the tokens of each row count, if they are padded on the right. */
+  lengths?: Tensor;
+  /** int32 [batch]: how many rows of each memory count. */
+  memoryLengths?: Tensor;
+  /** Logits of each row's last token alone: [batch, 1, vocabulary]. Default false: of all. */
+  last?: boolean;
+}
+
+/** An encoder that reads one text and a decoder that writes another: translation, summaries. */
+export interface EncoderDecoderLanguageModel extends Module {
+  /** Of the texts that are written. */
+  readonly vocabularySize: number;
+  /** Of the texts that are read. */
+  readonly sourceVocabularySize: number;
+  /** Most tokens of a text, read or written. */
+  readonly maxLength: number;
+  /** The token that every text written begins with; it is no part of it. */
+  readonly startToken: number;
+  /** Source ids [batch, from] to the memory [batch, from, size]. */
+  encode(ids: Tensor<Shape, 'int32' | 'int64'>, options?: { lengths?: Tensor }): Tensor;
+  /** Empty caches for `batch` texts of at most `capacity` tokens that attend to memories of `memoryCapacity`. */
+  newCaches(batch: number, capacity: number, memoryCapacity: number): DecoderCaches;
+  /**
+   * Ids [batch, length] to logits [batch, length, vocabulary]. With caches the memory is kept by the first call; calls without it
+   * attend to what was kept.
+   */
+  decode(
+    ids: Tensor<Shape, 'int32' | 'int64'>,
+    memory: Tensor | undefined,
+    options?: DecodeTokenOptions,
+  ): Tensor<readonly [number, number, number], 'float32'>;
 }
 
 /** The states [batch, 1, size] of each row's last token that counts. */

@@ -236,7 +236,7 @@ def train(forward, x, y, start, buffers, optimizer, dtype, loss_of=cross_entropy
 
 
 def write_safetensors(path, tensors, metadata):
-    codes = {"float32": "F32", "float64": "F64", "int32": "I32"}
+    codes = {"float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64"}
     header, offset = {"__metadata__": metadata}, 0
     for name, array in tensors.items():
         header[name] = {"dtype": codes[array.dtype.name], "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
