@@ -1,8 +1,7 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { checkOptions, PolluxError } from '../errors.js';
 import { ioFailed } from '../io/atomic.js';
 import { checkWhole } from './checks.js';
+import { filesByClass } from './classFolders.js';
 import { allocateBatch, type Batch, Dataset, type Field, type GetOptions, type Indices } from './dataset.js';
 import { optional } from './packages.js';
 
@@ -106,27 +105,6 @@ export class ImageFolder extends Dataset<ImageSchema> {
  */
 export async function imageFolder(folder: string, options: ImageFolderOptions): Promise<ImageFolder> {
   checkOptions('imageFolder', options, ['size', 'channels', 'fit', 'mean', 'std']);
-  const list = (path: string) =>
-    readdir(path, { withFileTypes: true }).catch((error: unknown) => {
-      throw ioFailed('list', path, error);
-    });
-  const classes = (await list(folder))
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
-  const files: string[] = [];
-  const labels: number[] = [];
-  for (const [label, name] of classes.entries()) {
-    const inside = (await list(join(folder, name))).map((entry) => entry.name).filter((file) => extensions.test(file));
-    for (const file of inside.sort()) {
-      files.push(join(folder, name, file));
-      labels.push(label);
-    }
-  }
-  if (!files.length)
-    throw new PolluxError(
-      'INVALID_ARGUMENT',
-      `imageFolder: ${folder} holds no images in folders of their classes, such as ${join(folder, 'cat', '1.png')}.`,
-    );
-  return new ImageFolder(files, Int32Array.from(labels), classes, options);
+  const { files, labels, classes } = await filesByClass('imageFolder', folder, extensions, 'images', 'cat/1.png');
+  return new ImageFolder(files, labels, classes, options);
 }
