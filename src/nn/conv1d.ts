@@ -65,11 +65,11 @@ export class Conv1d<I extends number = number, O extends number = number> extend
     const y =
       paddingMode === 'zeros'
         ? ops.conv1d(x.value, this.weight.value, { stride, padding, dilation, groups })
-        : ops.conv1d(this.#padded(x, paddingMode), this.weight.value, { stride, dilation, groups });
+        : ops.conv1d(this.padded(x, paddingMode), this.weight.value, { stride, dilation, groups });
     return wrap(this.bias ? ops.add(y, this.bias.value) : y);
   }
 
-  #padded(x: Tensor, mode: ops.PadMode) {
+  private padded(x: Tensor, mode: ops.PadMode) {
     const reach = (this.kernelSize - 1) * this.dilation + 1;
     const sides = ops.padding1d('Conv1d', this.padding, reach);
     const [, , before, after] = ops.paddingOf('Conv1d', sides, [1, x.shape[1]!], [1, reach], [1, this.stride]);

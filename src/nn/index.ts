@@ -1,5 +1,7 @@
 export { Parameter } from '../tensor/index.js';
 export * from './activations.js';
+import './attentionRenew.js';
+
 export { type AttendOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from './attention.js';
 export { attention, type AttentionBias, type AttentionOptions } from './attentionFunction.js';
 export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
@@ -22,7 +24,23 @@ export * as init from './initializers.js';
 export { type CachedRows, KeyValueCache } from './keyValueCache.js';
 export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type RmsNormOptions } from './layerNorm.js';
 export { Linear, type LinearOptions } from './linear.js';
+export type { ForwardEvent, ForwardHook, HookHandle } from './hooks.js';
+export { initialize } from './initialize.js';
+export {
+  loadLora,
+  lora,
+  type LoraOptions,
+  loraStateDictionary,
+  mergeLora,
+  removeLora,
+  saveLora,
+  unmergeLora,
+} from './lora.js';
 export { Module, type StateDictionary } from './module.js';
+export { Parametrization, parametrize, removeParametrization } from './parametrize.js';
+export { buffer } from './persistence.js';
+export { removeSpectralNorm, spectralNorm, type SpectralNormOptions } from './spectralNorm.js';
+export { removeWeightNorm, weightNorm, type WeightNormOptions } from './weightNorm.js';
 export {
   circularPad1d,
   circularPad2d,

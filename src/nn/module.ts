@@ -11,12 +11,24 @@ import {
   type TensorBase,
   type TypedArray,
 } from '../tensor/index.js';
+import type { Attachment } from './attachment.js';
+import { type ForwardEvent, type ForwardHook, type HookHandle, runHooked, SetHook } from './hooks.js';
+import { copyOf, requireOpen } from './moduleCopy.js';
 import { matchNames } from './names.js';
-import { type SummaryOptions, summarize } from './summary.js';
-import { moduleMark, walk } from './walk.js';
+import { lookUp, putAt } from './paths.js';
+import { isPersistent } from './persistence.js';
+import { type SummaryInput, type SummaryOptions, summarize } from './summary.js';
+import type { Layer } from './types.js';
+import { join, moduleMark, walk } from './walk.js';
 
 /** Data of a model by path. */
 export type StateDictionary = Map<string, Tensor>;
+
+let modules = 0;
+
+/** Whether a path is meant: by a pattern, by its name or that of a module around it. */
+const isMeant = (path: string, pattern: RegExp | string): boolean =>
+  typeof pattern === 'string' ? path === pattern || pattern === '' || path.startsWith(`${pattern}.`) : pattern.test(path);
 
 /**
  * Base of layers and models. Parameters, buffers and submodules are found by walking the fields; their paths are the names
@@ -25,6 +37,11 @@ export type StateDictionary = Map<string, Tensor>;
 export abstract class Module implements Stateful {
   #training = true;
   #path: string | undefined;
+  /** Tells plans of one structure from those of another: a module that is replaced, or whose function is, counts as another. */
+  #id = modules++;
+  #hooks: readonly SetHook[] = [];
+  /** @internal What is added to it from outside, by name. */
+  readonly #attachments = new Map<string, Attachment>();
   /** @internal */
   readonly [moduleMark] = true;
 
@@ -36,36 +53,66 @@ export abstract class Module implements Stateful {
       configurable: true,
       writable: true,
       enumerable: false,
-      value: (...inputs: unknown[]) => this.#enter(() => plain.call(this, ...inputs)),
+      value: (...inputs: unknown[]) => this.#enter((given) => plain.call(this, ...given), inputs),
     });
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a module may take and give any number of tensors of any shapes
   abstract forward(...inputs: any[]): any;
 
-  #enter<R>(fn: () => R): R {
+  #enter(forward: (inputs: readonly unknown[]) => unknown, inputs: readonly unknown[]): unknown {
     if (this.#path === undefined) this.place();
-    return withContext({ scope: this.#path || context.scope }, fn);
+    return withContext({ scope: this.#path || context.scope }, () =>
+      runHooked(this, this.#hooks, inputs, (given) => {
+        let output = forward(given);
+        for (const attachment of this.#attachments.values()) if (attachment.adapt) output = attachment.adapt(output, given);
+        return output;
+      }),
+    );
   }
 
-  /** Names and values of the fields that are walked. Override to give a container's children other names. */
+  /** Names and values of the fields that are walked. Override to give a container's children other names, and setField with it. */
   fields(): Iterable<[string, unknown]> {
     const hook = (this.constructor as { privateFields?: (module: Module) => Record<string, unknown> }).privateFields;
     return hook ? [...Object.entries(this), ...Object.entries(hook(this))] : Object.entries(this);
   }
 
+  /** Puts a value in place of what `fields()` gives by this name: what `replace` does to the module that holds it. */
+  setField(name: string, value: unknown): void {
+    if (!(name in this))
+      throw new PolluxError('UNSUPPORTED', `replace: '${name}' of ${this.constructor.name} is private; override setField to put it there.`);
+    (this as Record<string, unknown>)[name] = value;
+  }
+
+  /** @internal */
+  get attachments(): ReadonlyMap<string, Attachment> {
+    return this.#attachments;
+  }
+
+  /** @internal Adds a module from outside, or takes it away. */
+  attach(name: string, attachment: Attachment | undefined): void {
+    if (!attachment) {
+      this.#attachments.delete(name);
+      return;
+    }
+    this.#attachments.set(name, attachment);
+    if (this.#path !== undefined) attachment.place(join(this.#path, name));
+    attachment.install?.(this);
+  }
+
   /** @internal Gives each module and parameter its path, once: the first root that is used names what it holds. */
-  place(): void {
+  place(at = ''): void {
     const number = generator.step++;
-    walk(this, {
-      module: (path, module) => {
+    const visitor = {
+      module: (path: string, module: Module) => {
         module.#path ??= path;
       },
-      parameter: (path, parameter) => parameter.place(path, number),
-      buffer: (path, buffer) => {
+      parameter: (path: string, parameter: Parameter) => parameter.place(path, number),
+      buffer: (path: string, buffer: Tensor) => {
         buffer.name ??= path;
       },
-    });
+    };
+    walk(this, visitor, at);
   }
 
   /** Parameters by path, each once. */
@@ -87,6 +134,64 @@ export abstract class Module implements Stateful {
     const found = new Map<string, Module>();
     walk(this, { module: (path, module) => found.set(path, module) });
     return found;
+  }
+
+  /** The modules directly below this one, by name; one in an array or Map as `layers.0`. */
+  children(): Map<string, Module> {
+    const all = this.modules();
+    const inner = (path: string): boolean => [...all.keys()].some((other) => other && other !== path && path.startsWith(`${other}.`));
+    return new Map([...all].filter(([path]) => path !== '' && !inner(path)));
+  }
+
+  /** The module, parameter or buffer at a path; with a class it is checked, and typed. Throws INVALID_ARGUMENT. */
+  get(path: string): Module | Tensor;
+  // biome-ignore lint/suspicious/noExplicitAny: a class with any constructor
+  get<T extends Module | Tensor>(path: string, type: abstract new (...args: any[]) => T): T;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  get(path: string, type?: abstract new (...args: any[]) => unknown): unknown {
+    const found = lookUp(this, path);
+    if (!type || found instanceof type) return found;
+    throw new PolluxError('INVALID_ARGUMENT', `get: '${path}' is a ${found.constructor.name}, not a ${type.name}.`);
+  }
+
+  /** Puts another layer in the place of one. Optimizers that were made before do not know its parameters. */
+  replace(path: string, layer: Layer | Module): this {
+    putAt(this, path, layer);
+    this.#id = modules++;
+    if (layer instanceof Module && this.#path !== undefined) layer.place(join(this.#path, path));
+    return this;
+  }
+
+  /** Calls a function for every module, children before the modules that hold them. */
+  apply(fn: (module: Module, path: string) => void): this {
+    for (const [path, module] of [...this.modules()].reverse()) fn(module, path);
+    return this;
+  }
+
+  /** Number of trained numbers; with `trainable`, of those alone that are not frozen (true) or are (false). */
+  countParameters(options: { trainable?: boolean } = {}): number {
+    checkOptions('countParameters', options, ['trainable']);
+    const { trainable } = options;
+    const counted = [...this.parameters().values()].filter((parameter) => trainable === undefined || parameter.trainable === trainable);
+    return counted.reduce((sum, parameter) => sum + parameter.size, 0);
+  }
+
+  /**
+   * Calls a hook with each forward pass of the modules that are meant: this one (''), the one at a path, or all whose path matches. A
+   * function is called after forward; it may return what stands in place of the output. While a step is compiled hooks see tensors
+   * without data, and what they do is part of the plan: they are not called again when it runs.
+   */
+  onForward(where: string | RegExp, hook: ForwardHook | ((event: ForwardEvent) => unknown)): HookHandle {
+    const targets = [...this.modules()].filter(([path]) => (typeof where === 'string' ? path === where : where.test(path)));
+    if (typeof where === 'string' && !targets.length) lookUp(this, where);
+    if (!targets.length)
+      throw new PolluxError('INVALID_ARGUMENT', `onForward: no module matches ${where}. Paths: ${[...this.modules().keys()].join(', ')}.`);
+    const set = targets.map(([path, module]) => [module, new SetHook(typeof hook === 'function' ? { after: hook } : hook, path)] as const);
+    for (const [module, one] of set) module.#hooks = [...module.#hooks, one];
+    const remove = (): void => {
+      for (const [module, one] of set) module.#hooks = module.#hooks.filter((other) => other !== one);
+    };
+    return { remove, [Symbol.dispose]: remove };
   }
 
   /** True in training mode, the initial one. */
@@ -122,11 +227,9 @@ export abstract class Module implements Stateful {
 
   /** Keeps parameters from being trained: all, or those whose path matches. */
   freeze(pattern?: RegExp | string, frozen = true): this {
-    const matches = (path: string): boolean =>
-      pattern === undefined || (typeof pattern === 'string' ? path === pattern || path.startsWith(`${pattern}.`) : pattern.test(path));
     let count = 0;
     for (const [path, parameter] of this.parameters()) {
-      if (!matches(path)) continue;
+      if (pattern !== undefined && !isMeant(path, pattern)) continue;
       parameter.trainable = !frozen;
       count++;
     }
@@ -148,12 +251,18 @@ export abstract class Module implements Stateful {
     walk(this, { parameter: visit, buffer: visit });
   }
 
+  /** @internal What, beside tensors, modes and hooks, decides which graph forward builds. */
+  structureKey(): string {
+    return '';
+  }
+
   /** @internal */
   stateKey(): string {
     let key = '';
     walk(this, {
       module: (_, module) => {
-        key += module.#training ? 't' : 'e';
+        key += `${module.#training ? 't' : 'e'}${module.#id}${module.structureKey()}`;
+        for (const { id } of module.#hooks) key += `h${id}`;
       },
       parameter: (_, parameter) => {
         key += parameter.trainable ? 'p' : 'f';
@@ -162,10 +271,16 @@ export abstract class Module implements Stateful {
     return key;
   }
 
-  /** Parameters and buffers by path; the tensors themselves, not copies. */
+  /** Parameters and buffers by path, those of `nn.buffer(x, { persistent: false })` aside; the tensors themselves, not copies. */
   stateDictionary(): StateDictionary {
     const found: StateDictionary = new Map();
-    this.visitState((path, tensor) => found.set(path, tensor as Tensor));
+    this.visitState((path, tensor) => isPersistent(tensor) && found.set(path, tensor as Tensor));
+    return found;
+  }
+
+  #tensors(): Tensor[] {
+    const found: Tensor[] = [];
+    this.visitState((_, tensor) => found.push(tensor as Tensor));
     return found;
   }
 
@@ -186,9 +301,11 @@ export abstract class Module implements Stateful {
     }
   }
 
-  /** Copies of all values by path, of one moment: no step comes between them. */
-  async snapshot(): Promise<Map<string, { shape: readonly number[]; dtype: Tensor['dtype']; data: TypedArray }>> {
-    const entries = [...this.stateDictionary()];
+  /** Copies of all values by path (or of those that are asked for), of one moment: no step comes between them. */
+  async snapshot(
+    wanted?: (path: string) => boolean,
+  ): Promise<Map<string, { shape: readonly number[]; dtype: Tensor['dtype']; data: TypedArray }>> {
+    const entries = [...this.stateDictionary()].filter(([path]) => !wanted || wanted(path));
     const open = entries.map(([, tensor]) => tensor).filter((tensor) => !tensor.storage() || tensor.storage()!.pending);
     if (open.length) await evaluate(...open);
     const data = await Promise.all(entries.map(([, tensor]) => tensor.data() as Promise<TypedArray>));
@@ -207,26 +324,56 @@ export abstract class Module implements Stateful {
   }
 
   /**
-   * A table of the layers with their parameters; with the shape of an input (the batch included), also with the shapes of
-   * their outputs and the floating-point operations of one forward pass. Nothing runs: the shapes are inferred.
+   * A table of the layers with their parameters; with the shape of an input (the batch included), a list of shapes, or a function
+   * that gives the inputs, also with the shapes of their outputs and the floating-point operations of one forward pass. Nothing
+   * runs: the shapes are inferred.
    * @throws SHAPE_MISMATCH if the input does not fit the model.
    */
-  summary(inputShape?: readonly number[], options: SummaryOptions = {}): string {
-    return summarize(this, inputShape, options);
+  summary(input?: SummaryInput, options: SummaryOptions = {}): string {
+    return summarize(this, input, options);
+  }
+
+  /**
+   * A model of its own with the same settings and values: tied weights stay tied, what is attached is copied, hooks are not. Classes
+   * with `#private` members override `renew`.
+   */
+  async copy(): Promise<this> {
+    const tensors = this.#tensors();
+    await evaluate(...tensors);
+    const data = await Promise.all(tensors.map((tensor) => tensor.data() as Promise<TypedArray>));
+    const values = new Map(tensors.map((tensor, i) => [tensor as TensorBase, data[i]!]));
+    return copyOf(this, values, (module) => {
+      const renewed = module.renew();
+      if (!renewed) requireOpen(module);
+      const made = renewed ?? (Reflect.construct(Base, [], module.constructor) as Module);
+      made.#training = module.#training;
+      return made;
+    }) as this;
+  }
+
+  /**
+   * A new module of the same settings, whose fields `copy` then fills; undefined for a bare one. Classes with #private members must
+   * make one with their constructor.
+   */
+  protected renew(): Module | undefined {
+    return undefined;
   }
 
   /** Moves parameters and buffers to a device. */
   async to(device: string): Promise<this> {
-    await Promise.all([...this.stateDictionary().values()].map((tensor) => tensor.to(device)));
+    await Promise.all(this.#tensors().map((tensor) => tensor.to(device)));
     return this;
   }
 
   /** Frees the data of all parameters and buffers. Steps in flight end first. */
   dispose(): void {
-    for (const tensor of this.stateDictionary().values()) tensor.dispose();
+    for (const tensor of this.#tensors()) tensor.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
+
+/** The constructor alone, which runs no subclass's. */
+const Base = Module as unknown as new () => Module;

@@ -81,15 +81,15 @@ export const maxUnpool2d =
 
 abstract class PoolModule extends Module {
   declare readonly [io]?: 'pool';
-  readonly #apply: Pool;
+  private readonly pool: Pool;
 
   constructor(apply: Pool) {
     super();
-    this.#apply = apply;
+    this.pool = apply;
   }
 
   forward<S extends Shape, D extends DType>(x: Tensor<S, D> & Takes<S, Spatial<number>>): Tensor<Pooled<S>, D> {
-    return this.#apply(x);
+    return this.pool(x);
   }
 }
 

@@ -104,11 +104,11 @@ abstract class Recurrent<I extends number, H extends number, B extends boolean> 
       if (!state || sameShape(state.shape, stateShape)) continue;
       throw new PolluxError('SHAPE_MISMATCH', `${kind}: takes a state [${stateShape.join(', ')}], but got ${show(state)}.`);
     }
-    const lengths = given && this.#lengthsOf(given, batch);
+    const lengths = given && this.lengthsOf(given, batch);
     const lasts: (readonly Value[])[] = [];
     let y = x.value;
     for (const [layer, weights] of this.layers.entries()) {
-      const below = layer ? this.#dropped(y) : y;
+      const below = layer ? this.dropped(y) : y;
       const swept = [weights, ...this.reverseLayers.slice(layer, layer + 1)].map((own, direction) => {
         const at = layer * directions + direction;
         const states = first.map((state) =>
@@ -128,7 +128,7 @@ abstract class Recurrent<I extends number, H extends number, B extends boolean> 
     };
   }
 
-  #lengthsOf(lengths: TensorBase, batch: number): Value {
+  private lengthsOf(lengths: TensorBase, batch: number): Value {
     if (!sameShape(lengths.shape, [batch]) || (lengths.dtype !== 'int32' && lengths.dtype !== 'int64')) {
       throw new PolluxError(
         'SHAPE_MISMATCH',
@@ -138,7 +138,7 @@ abstract class Recurrent<I extends number, H extends number, B extends boolean> 
     return lengths.dtype === 'int32' ? lengths.value : ops.cast(lengths.value, 'int32');
   }
 
-  #dropped(x: Value): Value {
+  private dropped(x: Value): Value {
     if (!this.training || this.dropout === 0) return x;
     const { state, stream } = draw();
     return ops.dropout(x, state, this.dropout, stream);

@@ -24,6 +24,10 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
     return this.layers.map((layer, i) => [String(i), layer]);
   }
 
+  override setField(name: string, value: unknown): void {
+    (this.layers as unknown as unknown[])[Number(name)] = value;
+  }
+
   forward<S extends Shape, D extends DType>(x: Tensor<S, D> & Takes<S, In<L>>): Tensor<Run<L, S>, D>;
   forward(x: Tensor): Tensor {
     let y: Tensor = x;

@@ -10,35 +10,41 @@ export interface Visitor {
   module?(path: string, module: Module): void;
 }
 
-const join = (path: string, key: string | number): string => (path ? `${path}.${key}` : `${key}`);
+export const join = (path: string, key: string): string => (path ? `${path}.${key}` : `${key}`);
 
 /**
- * Visits parameters, buffers and modules in the order of the fields: own fields, arrays and Maps in fields, and what a
- * static `privateFields(instance)` names. Tied weights and shared modules are met once, under their first path.
+ * Visits parameters, buffers and modules in the order of the fields: own fields, arrays and Maps in fields, what a static
+ * `privateFields(instance)` names, and what is attached. Tied weights and shared modules are met once, under their first path.
  */
-export function walk(root: Module, visitor: Visitor): void {
+export function walk(root: Module, visitor: Visitor, at = ''): void {
   const seen = new Set<object>();
   const visit = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
     if (value instanceof TensorBase) {
-      seen.add(value);
       if (value instanceof Parameter) visitor.parameter?.(path, value);
       else visitor.buffer?.(path, value as Tensor);
     } else if (isModule(value)) {
-      seen.add(value);
       visitor.module?.(path, value);
-      for (const [key, field] of value.fields()) visit(field, join(path, key));
-    } else if (Array.isArray(value)) {
-      seen.add(value);
-      value.forEach((item, i) => visit(item, join(path, i)));
-    } else if (value instanceof Map) {
-      seen.add(value);
-      for (const [key, item] of value) visit(item, join(path, String(key)));
     }
+    for (const [key, item] of entriesOf(value)) visit(item, join(path, key));
   };
-  visit(root, '');
+  visit(root, at);
+}
+
+/** What lies under a module, an array or a Map, by name. */
+export function* entriesOf(value: object): Iterable<[string, unknown]> {
+  if (value instanceof TensorBase) return;
+  if (isModule(value)) {
+    yield* value.fields();
+    yield* value.attachments;
+  } else if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) yield [String(i), item];
+  } else if (value instanceof Map) {
+    for (const [key, item] of value) yield [String(key), item];
+  }
 }
 
 /** Marks modules without importing their class, which imports this file. */
 export const moduleMark = Symbol('pollux.module');
-const isModule = (value: object): value is Module => moduleMark in value;
+export const isModule = (value: object): value is Module => moduleMark in value;
