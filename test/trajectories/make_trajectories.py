@@ -72,6 +72,14 @@ def batch_norm_cnn(x, p, b):
     return dense(flatten(torch.relu(norm(conv(x, p, "conv2"), p, b, "norm2"))), p, "dense")
 
 
+def group_norm_cnn(x, p, b):
+    def group_norm(x, name):
+        return F.group_norm(x, 4, p[name + ".weight"], p[name + ".bias"])
+
+    x = F.avg_pool2d(F.silu(group_norm(conv(x.permute(0, 3, 1, 2), p, "conv1"), "group1")), 2)
+    return dense(flatten(F.silu(group_norm(conv(x, p, "conv2"), "group2"))), p, "dense")
+
+
 def resnet(x, p, b):
     """With silu: of thousands of relus one has its kink between the two precisions, now and then."""
     def block(x, name, stride):
@@ -175,6 +183,8 @@ MODELS = {
              "up1": (6, 3, 3, 4), "up2": (4, 3, 3, 1)}),
     "transformer-encoder": (lambda x, p, b: transformer(x, p, b, False, False), (7, 6), transformer_layers(False)),
     "causal-transformer": (lambda x, p, b: transformer(x, p, b, True, True), (7, 6), transformer_layers(True)),
+    "group-norm-cnn": (group_norm_cnn, (12, 12, 1),
+                       {"conv1": (8, 3, 3, 1), "group1": (8,), "conv2": (16, 3, 3, 8), "group2": (16,), "dense": (CLASSES, 3 * 3 * 16)}),
 }
 
 
@@ -191,7 +201,7 @@ def start_of(layers, random):
         elif len(shape) == 1:
             parameters[name + ".weight"] = 1 + 0.1 * random.randn(*shape)
             parameters[name + ".bias"] = 0.1 * random.randn(*shape)
-            if "encoder" in name:
+            if "encoder" in name or name.startswith("group"):
                 continue
             buffers[name + ".runningMean"], buffers[name + ".runningVariance"] = np.zeros(shape), np.ones(shape)
         else:

@@ -32,6 +32,7 @@ export const models = [
   'mlp',
   'cnn',
   'batch-norm-cnn',
+  'group-norm-cnn',
   'lstm',
   'bidirectional-gru',
   'resnet',

@@ -33,6 +33,18 @@ class BatchNormCnn extends nn.Module {
   }
 }
 
+class GroupNormCnn extends nn.Module {
+  conv1 = new nn.Conv2d(1, 8, 3);
+  group1 = new nn.GroupNorm(4, 8);
+  conv2 = new nn.Conv2d(8, 16, 3);
+  group2 = new nn.GroupNorm(4, 16);
+  dense = new nn.Linear(3 * 3 * 16, 5);
+  forward(x: Tensor) {
+    const pooled = nn.avgPool2d(2)(nn.silu(this.group1.forward(this.conv1.forward(x))));
+    return this.dense.forward(nn.flatten(nn.silu(this.group2.forward(this.conv2.forward(pooled)))));
+  }
+}
+
 class Lstm extends nn.Module {
   lstm = new nn.LSTM(6, 12);
   dense = new nn.Linear(12, 5);
@@ -118,6 +130,7 @@ const build = {
   mlp: () => new Mlp(),
   cnn: () => new Cnn(),
   'batch-norm-cnn': () => new BatchNormCnn(),
+  'group-norm-cnn': () => new GroupNormCnn(),
   lstm: () => new Lstm(),
   'bidirectional-gru': () => new BidirectionalGru(),
   resnet: () => new ResNet(),
