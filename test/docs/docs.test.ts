@@ -19,6 +19,7 @@ const pages = [
   'docs/recurrent.md',
   'docs/attention.md',
   'docs/text.md',
+  'docs/interop.md',
   'docs/audio.md',
   'docs/training.md',
   'docs/evaluation.md',
