@@ -7,11 +7,11 @@ export interface Names {
 export interface ApiEntry {
   paths: string[];
   file: string;
-  nodes: Declaration[];
+  nodes: [Declaration, ...Declaration[]];
 }
 export interface ApiMember {
   name: string;
-  nodes: Declaration[];
+  nodes: [Declaration, ...Declaration[]];
   isStatic: boolean;
   owner: ClassDeclaration;
 }

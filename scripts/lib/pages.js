@@ -74,16 +74,21 @@ function memberLine({ name, nodes, isStatic }, writer) {
   return `- ${code}${doc ? `: ${doc}` : ''}`;
 }
 
-function classText(node, file, { names, writer }) {
+/** Members of a class: its own, and those of bases that have no entry of themselves. A tensor's page shows them all. */
+function shownMembers(node, file, { names, exported }) {
+  const all = membersOf(node, file, names);
+  return node.name.text === 'Tensor' ? all : all.filter(({ owner }) => owner === node || !exported.has(owner));
+}
+
+function classText(node, file, context) {
+  const { writer } = context;
   const constructor = node.members.filter(ts.isConstructorDeclaration);
   const hidden = constructor.some((one) => /@internal/.test(one.getFullText()));
   const types = node.typeParameters ? `<${node.typeParameters.map((one) => tidy(one.getText())).join(', ')}>` : '';
   const heritage = (node.heritageClauses ?? []).map((clause) => ` ${oneLine(clause.getText())}`).join('');
   const head = `class ${node.name.text}${types}${heritage}`;
   const made = hidden ? [] : overloads(constructor).map((one) => signature(one, writer).replace(/^constructor/, `new ${node.name.text}`));
-  const members = membersOf(node, file, { resolve: names.resolve }).filter(
-    (member) => member.owner === node || node.name.text === 'Tensor',
-  );
+  const members = shownMembers(node, file, context);
   const sorted = members.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return [`\`\`\`ts\n${[head, ...made].join('\n')}\n\`\`\``, sorted.map((member) => memberLine(member, writer)).join('\n')];
 }
@@ -125,7 +130,8 @@ const byName = (a, b) => (a.paths[0] < b.paths[0] ? -1 : 1);
 /** All pages by file name: those of the rooms, and README.md, which lists them. */
 export function pagesOf(api, { names, checker }) {
   const rooms = group(api, pageOf);
-  const context = { names, writer: typeWriter(checker) };
+  const exported = new Set(api.map(({ nodes }) => nodes[0]));
+  const context = { names, exported, writer: typeWriter(checker) };
   const pages = new Map();
   const index = [
     '# Reference',
