@@ -15,6 +15,7 @@ export { AbortError, DisposedError, type ErrorCode, PolluxError } from './errors
 export { readSafetensors, writeSafetensors } from './io/index.js';
 export * as audio from './audio/index.js';
 export * as data from './data/index.js';
+export * as generate from './generate/index.js';
 export * as interop from './interop/index.js';
 export * as losses from './losses/index.js';
 export * as metrics from './metrics/index.js';

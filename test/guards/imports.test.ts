@@ -5,7 +5,7 @@ import { files, read } from './tree.js';
 
 const kernel = ['graph', 'ops', 'runtime', 'compiler', 'tensor'];
 const library = ['io', 'nn', 'optim', 'losses', 'data', 'text', 'audio', 'metrics', 'plot'];
-const product = ['train', 'models', 'interop', 'compress', 'parallel', 'adapt'];
+const product = ['train', 'models', 'interop', 'compress', 'parallel', 'adapt', 'generate'];
 
 /** Which rooms a room may import. Rooms of one line may import each other, as long as no circle comes of it. */
 const mayImport: Record<string, string[]> = {
