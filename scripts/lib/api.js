@@ -104,9 +104,10 @@ export function docOf(nodes) {
 
 const hidden = [ts.SyntaxKind.PrivateKeyword, ts.SyntaxKind.ProtectedKeyword];
 
-/** Is a member of a class for its users? */
+/** Is a member of a class for its users? `layerName` speaks to the compiler alone. */
 function isPublic(member) {
   if (!member.name || !(ts.isIdentifier(member.name) || /^\[Symbol\./.test(member.name.getText()))) return false;
+  if (member.name.getText() === 'layerName') return false;
   if (ts.getModifiers(member)?.some((m) => hidden.includes(m.kind) || m.kind === ts.SyntaxKind.OverrideKeyword)) return false;
   return !member.jsDoc?.some((doc) => doc.tags?.some((tag) => tag.tagName.text === 'internal'));
 }
