@@ -28,10 +28,10 @@ export const hardTanh = (x: Value, low = -1, high = 1): Value => where(lessEqual
 export const relu6 = (x: Value): Value => hardTanh(x, 0, 6);
 
 /** 0 below -3, 1 above 3, x / 6 + 1 / 2 between. */
-export const hardSigmoid = (x: Value): Value => where(lessEqual(x, -3), 0, where(greaterEqual(x, 3), 1, add(div(x, 6), 0.5)));
+export const hardSigmoid = (x: Value): Value => where(lessEqual(x, -3), 0, where(greaterEqual(x, 3), 1, div(add(x, 3), 6)));
 
 /** x hardSigmoid(x) (Howard et al. 2019). */
-export const hardSwish = (x: Value): Value => where(lessEqual(x, -3), 0, where(greaterEqual(x, 3), x, mul(x, add(div(x, 6), 0.5))));
+export const hardSwish = (x: Value): Value => where(lessEqual(x, -3), 0, where(greaterEqual(x, 3), x, mul(x, div(add(x, 3), 6))));
 
 /** x tanh(softplus(x)) (Misra 2019). */
 export const mish = (x: Value): Value => mul(x, tanh(softplus(x)));

@@ -6,7 +6,7 @@ import { add, div, mul, sub } from './arithmetic.js';
 import { reducedShape, reshape, restoreAxes, sum } from './broadcast.js';
 import type { ReduceAttributes } from './broadcast.js';
 import { cast } from './cast.js';
-import { equal } from './comparison.js';
+import { equal, notEqual } from './comparison.js';
 import { cumulativeProduct } from './cumulative.js';
 import { applyOne, defineRecord } from './define.js';
 import type { Definition, GradientCall } from './define.js';
@@ -22,7 +22,7 @@ type Axes = number | readonly number[];
 function reduceRecord(
   name: string,
   allowed: readonly DType[],
-  rule: Pick<Definition<ReduceAttributes>, 'gradient' | 'stops'>,
+  rule: Pick<Definition<ReduceAttributes>, 'gradient' | 'stops' | 'decompose' | 'flops'>,
 ): Op<ReduceAttributes> {
   return defineRecord<ReduceAttributes>({
     name,
@@ -61,6 +61,11 @@ function prodGradient({ dy, inputs: [x], attributes: { axes } }: GradientCall<Re
 }
 
 export const reduceRecords = {
+  sumSquares: reduceRecord('sumSquares', ['float32'], {
+    gradient: ({ dy, inputs: [x], attributes: { axes } }) => mul(x, restoreAxes(mul(dy, 2), x.shape, axes)),
+    decompose: ([x], { axes, keepDims }) => sum(square(x), axes, keepDims),
+    flops: ([x]) => 2 * sizeOf(x.shape),
+  }),
   prod: reduceRecord('prod', arithmetic, { gradient: prodGradient }),
   max: reduceRecord('max', arithmetic, { gradient: extremeGradient }),
   min: reduceRecord('min', arithmetic, { gradient: extremeGradient }),
@@ -75,6 +80,11 @@ const builder =
     return found.length === 0 ? x : applyOne(record, [x], { axes: found, keepDims });
   };
 
+/** Sum of the squares of floats over `axes` (default: all), in one pass: the squares are never written. */
+export function sumSquares(x: Value, axes?: Axes, keepDims = false): Value {
+  const found = normaliseAxes('sumSquares', axes, x.shape.length);
+  return found.length === 0 ? square(x) : applyOne(reduceRecords.sumSquares, [x], { axes: found, keepDims });
+}
 /** Product over `axes` (default: all). */
 export const prod = builder(reduceRecords.prod);
 /** Greatest element over `axes` (default: all); NaN wins. Equal ones share the gradient, as in PyTorch's amax. */
@@ -104,25 +114,39 @@ export function variance(x: Value, axes?: Axes, keepDims = false, correction = 1
   return div(squares, Math.max(0, countOf(x, found) - correction));
 }
 
-/** Square root of the variance. */
-export const std = (x: Value, axes?: Axes, keepDims = false, correction = 1): Value => sqrt(variance(x, axes, keepDims, correction));
+/** `of(x)` for x >= 0, and 0 with a gradient of 0 at x = 0, where that of a root is infinite. */
+function zeroAtZero(x: Value, of: (x: Value) => Value): Value {
+  const zero = equal(x, 0);
+  return where(zero, 0, of(where(zero, 1, x)));
+}
 
-/** The vector norm over `axes` (default: all) of order 2 (default), 1, Infinity, or any p > 0. The gradient at 0 is 0. */
+/** Square root of the variance. Its gradient where all elements are equal is 0, as in PyTorch. */
+export const std = (x: Value, axes?: Axes, keepDims = false, correction = 1): Value =>
+  zeroAtZero(variance(x, axes, keepDims, correction), sqrt);
+
+/**
+ * The vector norm over `axes` (default: all) of order 2 (default), Infinity or -Infinity (the greatest and the smallest magnitude),
+ * 0 (how many are not 0), or any p. The gradient at 0 is 0.
+ */
 export function norm(x: Value, axes?: Axes, keepDims = false, order = 2): Value {
   requireDtype('norm', x, float);
-  if (!(order > 0)) throw new RangeError(`norm: order ${order} must be > 0`);
+  if (Number.isNaN(order)) throw new RangeError('norm: order NaN must be a number, or plus or minus Infinity');
+  if (order === 0) return sum(cast(notEqual(x, 0), 'float32'), axes, keepDims);
   if (order === 1) return sum(abs(x), axes, keepDims);
   if (order === Infinity) return max(abs(x), axes, keepDims);
-  const powers = sum(order === 2 ? square(x) : pow(abs(x), order), axes, keepDims);
-  const zero = equal(powers, 0);
-  const root = where(zero, 1, powers);
-  return where(zero, 0, order === 2 ? sqrt(root) : pow(root, 1 / order));
+  if (order === -Infinity) return min(abs(x), axes, keepDims);
+  if (order === 2) return zeroAtZero(sumSquares(x, axes, keepDims), sqrt);
+  const power = (magnitude: Value): Value => pow(magnitude, order);
+  const powers = sum(order > 0 && order < 1 ? zeroAtZero(abs(x), power) : power(abs(x)), axes, keepDims);
+  const root = (total: Value): Value => pow(total, 1 / order);
+  return order > 0 ? zeroAtZero(powers, root) : root(powers);
 }
 
 /** ln of the sum of e^x over `axes` (default: all), without overflow. */
 export function logSumExp(x: Value, axes?: Axes, keepDims = false): Value {
   requireDtype('logSumExp', x, float);
   const found = normaliseAxes('logSumExp', axes, x.shape.length);
+  if (sizeOf(x.shape) === 0) return log(sum(exp(x), found, keepDims));
   const top = detach(max(x, found, true));
   const shift = where(isFinite(top), top, zerosLike(top));
   const result = add(log(sum(exp(sub(x, shift)), found, true)), shift);

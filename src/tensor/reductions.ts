@@ -143,7 +143,7 @@ export abstract class Reductions extends Arithmetic {
   ): Tensor<any, D> {
     return wrap(ops.std(this.value, axes, keepDims(options, ['correction']), options?.correction ?? 1));
   }
-  /** The vector norm of order `order`: 2 (default, Euclidean), 1, Infinity, or any p > 0. Its gradient at 0 is 0. */
+  /** The vector norm of order `order`: 2 (default, Euclidean), 1, plus or minus Infinity, 0, or any p. Its gradient at 0 is 0. */
   norm<S extends Shape, D extends DType>(this: Tensor<S, D>, axes?: Axes, options?: ReduceOptions & { order?: number }): Tensor<any, D> {
     return wrap(ops.norm(this.value, axes, keepDims(options, ['order']), options?.order));
   }

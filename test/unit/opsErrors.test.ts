@@ -92,7 +92,7 @@ const cases: [name: string, call: () => unknown, code: string, message: RegExp][
   ['constant', () => ops.constant(0.5, [2], 'int32'), 'TypeError', /0\.5 is not an integer/],
   ['cast', () => ops.cast(x(), 'float64' as DType), 'TypeError', /there is no dtype "float64"/],
   ['clamp', () => ops.clamp(x()), 'TypeError', /give low, high or both/],
-  ['norm', () => ops.norm(x(), undefined, false, 0), 'RangeError', /order 0 must be > 0/],
+  ['norm', () => ops.norm(x(), undefined, false, NaN), 'RangeError', /order NaN must be a number/],
 ];
 
 describe('errors of ops name the op, the types and the remedy', () => {

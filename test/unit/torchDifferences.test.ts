@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { gradientsOf, nn, type Tensor, tensor } from '../../src/index.js';
+
+/** Cases in which Pollux once gave other numbers than PyTorch, found by comparing both on random inputs. */
+const gradient = (x: Tensor, of: (x: Tensor) => Tensor): Promise<unknown> => gradientsOf(of(x).sum(), [x])[0]!.toArray();
+
+describe('at the kinks, gradients are those of PyTorch', () => {
+  it('the deviation of equal numbers', async () => {
+    expect(await gradient(tensor([[2, 2], [1, 3]]), (x) => x.std(1, { correction: 0 }))).toEqual([[0, 0], [-0.5, 0.5]]); // biome-ignore format: rows
+    expect(await tensor([1]).std().toArray()).toBeNaN();
+  });
+
+  it('a norm of an order below 1 among zeros', async () => {
+    expect(await gradient(tensor([0, 4, 1]), (x) => x.norm(0, { order: 0.5 }))).toEqual([0, 1.5, 3]);
+  });
+
+  it('norms of order 0, -Infinity and below 0', async () => {
+    const x = tensor([3, -2, 6]);
+    expect(await tensor([3, 0, -2]).norm(0, { order: 0 }).toArray()).toBe(2);
+    expect(await x.norm(0, { order: -Infinity }).toArray()).toBe(2);
+    expect(await gradient(x, (y) => y.norm(0, { order: -Infinity }))).toEqual([0, -1, 0]);
+    expect(await x.norm(0, { order: -1 }).toArray()).toBeCloseTo(1, 6);
+    expect(await tensor([3, 0]).norm(0, { order: -1 }).toArray()).toBe(0);
+  });
+});
+
+describe('at the edges, values are those of PyTorch', () => {
+  it('logSumExp of nothing is the logarithm of 0', async () => {
+    expect(await tensor([[], []]).logSumExp(1).toArray()).toEqual([-Infinity, -Infinity]);
+    expect(await tensor([[], []]).logSumExp(0).toArray()).toEqual([]);
+  });
+
+  it('hardSigmoid keeps its digits near -3', async () => {
+    const y = nn.hardSigmoid(tensor([-2.999999]));
+    expect(Math.abs(((await y.data())[0]! as number) - (3 - Math.fround(2.999999)) / 6)).toBeLessThan(1e-14);
+  });
+});
