@@ -5,11 +5,14 @@ import './attentionRenew.js';
 export { type AttendOptions, MultiHeadAttention, type MultiHeadAttentionOptions } from './attention.js';
 export { attention, type AttentionBias, type AttentionOptions } from './attentionFunction.js';
 export { BatchNorm, type BatchNormOptions } from './batchNorm.js';
+export { Bilinear, Maxout } from './bilinear.js';
+export { Identity, Lambda, ModuleDictionary, ModuleList } from './containers.js';
 export { Conv1d, type Conv1dOptions } from './conv1d.js';
 export { Conv2d, type Conv2dOptions, type ConvLayerOptions } from './conv2d.js';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose.js';
 export { DepthwiseSeparableConv2d, type DepthwiseSeparableConv2dOptions } from './depthwiseSeparable.js';
 export { Dropout } from './dropout.js';
+export { AlphaDropout, DropPath, FeatureDropout } from './dropouts.js';
 export { type BagOptions, Embedding, EmbeddingBag, type EmbeddingBagOptions, type EmbeddingOptions } from './embedding.js';
 export {
   GroupNorm,
@@ -20,7 +23,10 @@ export {
   type LocalResponseNormOptions,
 } from './groupNorm.js';
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './feedForward.js';
+export { ConcatFusion, CrossAttentionFusion, type CrossAttentionFusionOptions, GatedFusion } from './fusion.js';
+export { Graph, type GraphLayer, type GraphOutput, type Wiring } from './graph.js';
 export * as init from './initializers.js';
+export { add, average, concat, multiply } from './joins.js';
 export { type CachedRows, KeyValueCache } from './keyValueCache.js';
 export { LayerNorm, type LayerNormOptions, type NormalizedShape, RmsNorm, type RmsNormOptions } from './layerNorm.js';
 export { Linear, type LinearOptions } from './linear.js';
@@ -86,6 +92,19 @@ export {
   SinusoidalPosition,
   sinusoidalTable,
 } from './positions.js';
+export { FeaturePyramid, SpatialPyramidPooling, type SpatialPyramidPoolingOptions } from './pyramids.js';
+export { channelShuffle, flattenAxes, TimeDistributed, unflatten } from './reshaping.js';
+export {
+  type BottleneckOptions,
+  type ConvBlockOptions,
+  convBlock,
+  InvertedResidual,
+  type InvertedResidualOptions,
+  type ResidualBlockOptions,
+  ResNetBasicBlock,
+  ResNetBottleneckBlock,
+  SqueezeExcitation,
+} from './residualBlocks.js';
 export { Sequential } from './sequential.js';
 export {
   type DecodeOptions,
@@ -97,6 +116,8 @@ export {
   type TransformerLayerOptions,
   type TransformerOptions,
 } from './transformer.js';
+export { DenseBlock, GatedSkip, type GatedSkipOptions, Parallel, type ParallelOptions, Residual, type ResidualOptions } from './skips.js';
+export type { SummaryInput, SummaryOptions } from './summary.js';
 export type { Elementwise, Flatten, GlobalPool, Layer, Pool, Pool1d } from './types.js';
 export { fold, unfold } from './unfold.js';
 export { pixelShuffle, pixelUnshuffle, upsample, upsample1d } from './upsample.js';

@@ -84,6 +84,11 @@ export abstract class Module implements Stateful {
     (this as Record<string, unknown>)[name] = value;
   }
 
+  /** @internal Gives a module that was put into this one later its paths, if the others have theirs. */
+  protected adopt(name: string, value: unknown): void {
+    if (value instanceof Module && this.#path !== undefined) value.place(join(this.#path, name));
+  }
+
   /** @internal */
   get attachments(): ReadonlyMap<string, Attachment> {
     return this.#attachments;
@@ -96,7 +101,7 @@ export abstract class Module implements Stateful {
       return;
     }
     this.#attachments.set(name, attachment);
-    if (this.#path !== undefined) attachment.place(join(this.#path, name));
+    this.adopt(name, attachment);
     attachment.install?.(this);
   }
 
@@ -158,7 +163,7 @@ export abstract class Module implements Stateful {
   replace(path: string, layer: Layer | Module): this {
     putAt(this, path, layer);
     this.#id = modules++;
-    if (layer instanceof Module && this.#path !== undefined) layer.place(join(this.#path, path));
+    this.adopt(path, layer);
     return this;
   }
 

@@ -1,6 +1,6 @@
 import type { DType, Shape, Takes, Tensor } from '../tensor/index.js';
-import { withContext, context } from '../graph/node.js';
 import { Module } from './module.js';
+import { requireLayer, runLayer } from './run.js';
 import type { Fitted, In, io, Layer, Run } from './types.js';
 
 /** Layers in a row; a layer is a module or a function of one tensor. Sizes that do not fit do not compile. */
@@ -11,12 +11,7 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   constructor(...layers: Fitted<L>) {
     super();
     this.layers = layers as unknown as L;
-    layers.forEach((layer, i) => {
-      if (typeof layer === 'function' || typeof (layer as Module | undefined)?.forward === 'function') return;
-      throw new TypeError(
-        `Sequential: layer ${i} is ${layer === undefined ? 'undefined' : typeof layer}; expected a module or a function of one tensor.`,
-      );
-    });
+    layers.forEach((layer, i) => requireLayer(`Sequential: layer ${i}`, layer));
   }
 
   /** Children are named by their place: `0.weight`. */
@@ -32,11 +27,7 @@ export class Sequential<L extends readonly Layer[] = readonly Layer[]> extends M
   forward(x: Tensor): Tensor {
     let y: Tensor = x;
     this.layers.forEach((layer, i) => {
-      // Functions have no path of their own; their place serves.
-      y =
-        typeof layer === 'function'
-          ? withContext({ scope: context.scope ? `${context.scope}.${i}` : String(i) }, () => layer(y))
-          : layer.forward(y);
+      y = runLayer(layer, y, String(i));
     });
     return y;
   }
