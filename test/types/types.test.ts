@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -5,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the compiler says about programs in the folder of this test: `line: message`. */
+/** What the compiler says about programs in the folder of this test: `line: message`, with the file where there are several. */
 function check(files: Record<string, string | undefined>): string[] {
   const { config } = ts.readConfigFile(path.join(root, 'tsconfig.tests.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
@@ -19,7 +20,7 @@ function check(files: Record<string, string | undefined>): string[] {
     const file = program.getSourceFile(name)!;
     return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map((diagnostic) => {
       const { line } = file.getLineAndCharacterOfPosition(diagnostic.start!);
-      return `${line + 1}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')}`;
+      return `${texts.size > 1 ? `${path.basename(name)}:` : ''}${line + 1}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')}`;
     });
   });
 }
@@ -57,12 +58,10 @@ const mistaken = [
 const header = "import { compile, datasets, losses, nn, optim, type Tensor, Trainer, zeros } from 'pollux';\n";
 
 describe('types', () => {
-  it('of shapes.test-d.ts hold: what must compile does, what must not does not', () => {
-    expect(check({ 'shapes.test-d.ts': undefined })).toEqual([]);
-  });
-
-  it('of trainer.test-d.ts hold: data must have the fields that the trainer takes', () => {
-    expect(check({ 'trainer.test-d.ts': undefined })).toEqual([]);
+  it('hold in all files of this folder: what must compile does, what must not does not', () => {
+    const files = readdirSync(path.join(root, 'test/types')).filter((name) => name.endsWith('.test-d.ts'));
+    expect(files.length).toBeGreaterThan(3);
+    expect(check(Object.fromEntries(files.map((name) => [name, undefined])))).toEqual([]);
   });
 
   it('tell mistakes in sentences', () => {
