@@ -4,6 +4,7 @@ import type { Tensor } from '../tensor/index.js';
 import { Module } from './module.js';
 import { requireLayer } from './run.js';
 
+/** What may stand in a graph: a layer or a function of as many tensors as it is given. */
 // biome-ignore lint/suspicious/noExplicitAny: a layer of a graph may take any number of tensors
 export type GraphLayer = { forward(...inputs: any[]): Tensor } | ((...inputs: any[]) => Tensor);
 
