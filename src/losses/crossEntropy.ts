@@ -70,7 +70,14 @@ export function crossEntropy<R extends Reduction = 'mean'>(
     throw new RangeError(`crossEntropy: labelSmoothing must lie in [0, 1], got ${labelSmoothing}.`);
   const x = tensorValue(logits, where);
   const y = tensorValue(labels, where);
-  if (y.dtype === 'float32') return ofProbabilities(logits, labels, options);
+  if (y.dtype === 'float32') {
+    if (sameShape(y.shape, x.shape.slice(0, -1)))
+      throw new PolluxError(
+        'DTYPE_MISMATCH',
+        `crossEntropy: labels ${show(y)} are float32, which are probabilities and need the shape of the logits ${show(x)}. Indices of classes are int32: labels.cast('int32').`,
+      );
+    return ofProbabilities(logits, labels, options);
+  }
   requireLabels(where, x, y);
   const classes = x.shape.at(-1)!;
   const { labels: safe, weights, counted, classWeights } = readLabels(where, classes, y, options);
@@ -88,9 +95,24 @@ function spreadOverClasses(x: Value, classWeights: Value | undefined): Value {
   return ops.neg(ops.sum(classWeights ? ops.mul(logs, classWeights) : logs, -1));
 }
 
+/** Float targets must be probabilities: says what else they may have been meant to be. */
+function requireProbabilities({ shape, dtype }: Tensor, labels: Tensor): void {
+  if (sameShape(shape, labels.shape)) return;
+  const hint = sameShape(shape.slice(0, -1), labels.shape)
+    ? " Are they indices of classes? Then give integers: labels.cast('int32')."
+    : sameShape(shape, labels.shape.slice(0, -1)) && dtype !== 'float32'
+      ? ' Are the arguments swapped? The logits come first.'
+      : '';
+  throw new PolluxError(
+    'SHAPE_MISMATCH',
+    `crossEntropy: logits ${dtype}[${shape.join(', ')}] need labels of shape [${shape.slice(0, -1).join(', ')}] or probabilities of their own shape, got float32[${labels.shape.join(', ')}].${hint}`,
+  );
+}
+
 /** Targets that are distributions: -sum over the classes of weight * target * logSoftmax; the mean is over the samples. */
 function ofProbabilities<R extends Reduction>(logits: Tensor, labels: Tensor, options: CrossEntropyOptions<R>): Reduced<R> {
   const { labelSmoothing = 0, classWeights } = options;
+  requireProbabilities(logits, labels);
   const { logits: x, probabilities } = alike('crossEntropy', { logits, probabilities: labels });
   const classes = x.shape.at(-1)!;
   const target = labelSmoothing === 0 ? probabilities : ops.add(ops.mul(probabilities, 1 - labelSmoothing), labelSmoothing / classes);
