@@ -4,7 +4,7 @@ import type { Value } from '../graph/node.js';
 import { show } from '../graph/op.js';
 import * as ops from '../ops/index.js';
 import { type DType, type Initializer, Parameter, type Shape, type Tensor, tensor, wrap } from '../tensor/index.js';
-import { requireLast, requireSequence, requireSize } from './checks.js';
+import { requireLast, requireSequence, requireSize, requireTensor } from './checks.js';
 import { normal } from './initializers.js';
 import { Module } from './module.js';
 
@@ -25,6 +25,7 @@ function sinusoids(places: Value, size: number, base: number): Value {
 
 /** The place of each row: [batch or 1, length, 1]. */
 function placesOf(length: number, offset: Tensor | undefined): Value {
+  if (offset !== undefined) requireTensor('Position', offset, 'an offset int32 [batch]');
   const places = ops.iota([1, length, 1], 1);
   return offset ? ops.add(ops.reshape(ops.cast(offset.value, 'int32'), [offset.shape[0]!, 1, 1]), places) : places;
 }

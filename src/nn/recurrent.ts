@@ -3,7 +3,7 @@ import type { Value } from '../graph/node.js';
 import { sameShape, show } from '../graph/op.js';
 import * as ops from '../ops/index.js';
 import { draw, type Parameter, type Shape, type Takes, type Tensor, type TensorBase, wrap } from '../tensor/index.js';
-import { requireLast, requireSize } from './checks.js';
+import { requireLast, requireSize, requireTensor } from './checks.js';
 import { Module } from './module.js';
 import type { LSTMState } from './recurrentCells.js';
 import { createWeights, project, projectGru, type RecurrentWeights } from './recurrentWeights.js';
@@ -129,6 +129,7 @@ abstract class Recurrent<I extends number, H extends number, B extends boolean> 
   }
 
   private lengthsOf(lengths: TensorBase, batch: number): Value {
+    requireTensor(this.kind, lengths, `lengths int32[${batch}]`);
     if (!sameShape(lengths.shape, [batch]) || (lengths.dtype !== 'int32' && lengths.dtype !== 'int64')) {
       throw new PolluxError(
         'SHAPE_MISMATCH',
