@@ -23,6 +23,7 @@
   X(pool_average)          \
   X(softmax)               \
   X(crossentropy)          \
+  X(ctc)                   \
   X(batchnorm)             \
   X(layernorm)             \
   X(special)               \

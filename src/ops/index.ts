@@ -11,6 +11,7 @@ import { castRecords } from './cast.js';
 import { comparisonRecords } from './comparison.js';
 import { convRecords } from './conv.js';
 import { crossEntropyRecords } from './crossEntropy.js';
+import { ctcRecords } from './ctc.js';
 import { cumulativeRecords } from './cumulative.js';
 import { effectRecords } from './effect.js';
 import { embeddingRecords } from './embedding.js';
@@ -66,6 +67,7 @@ const named = {
   ...unfoldRecords,
   ...softmaxRecords,
   ...crossEntropyRecords,
+  ...ctcRecords,
   ...batchNormRecords,
   ...layerNormRecords,
   ...fftRecords,
@@ -104,6 +106,7 @@ export * from './conv.js';
 export * from './conv1d.js';
 export * from './convTranspose.js';
 export * from './crossEntropy.js';
+export { ctc } from './ctc.js';
 export * from './customGradient.js';
 export { defineOp, defineRecord } from './define.js';
 export type { OpDefinition } from './define.js';

@@ -3,6 +3,7 @@ import { build } from './array.js';
 import type { References } from './array.js';
 import { attentionReferences } from './attention.js';
 import { contractionReferences } from './contraction.js';
+import { ctcReferences } from './ctc.js';
 import { elementwiseReferences } from './elementwise.js';
 import { imageReferences } from './images.js';
 import { fftReferences } from './fft.js';
@@ -31,6 +32,7 @@ export const references: References<OpName> = {
   ...movementReferences,
   ...reduceReferences,
   ...contractionReferences,
+  ...ctcReferences,
   ...poolReferences,
   ...imageReferences,
   ...normalisationReferences,

@@ -1,5 +1,6 @@
 import type { OpName } from '../../src/ops/index.js';
 import { attentionSamples } from './samples/attention.js';
+import { ctcSamples } from './samples/ctc.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { imageSamples } from './samples/images.js';
 import { fftSamples } from './samples/fft.js';
@@ -21,6 +22,7 @@ export const samples: Samples<OpName> = {
   ...imageSamples,
   ...recurrentSamples,
   ...attentionSamples,
+  ...ctcSamples,
   ...normSamples,
   ...fftSamples,
 };
