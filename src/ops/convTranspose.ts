@@ -52,14 +52,16 @@ export function convTranspose2d(x: Value, w: Value, options: ConvTransposeOption
       throw new RangeError(`${op}: outputPadding ${count} must be less than the stride ${stride[i]} or the dilation ${dilation[i]}`);
   });
   const reach = reachOf([w.shape[1]!, w.shape[2]!], dilation);
-  // Beyond a stride no input reaches: such rows are zero.
-  const reached = more.map((count, i) => Math.min(count, stride[i]! - 1));
-  const inputSize = [0, 1].map((i) => (x.shape[1 + i]! - 1) * stride[i]! - 2 * padding[i]! + reach[i]! + reached[i]!);
+  // Rows at the end that less than a stride adds come by themselves; then those that the padding took are left; the rest is zero.
+  const free = more.map((count, i) => Math.min(count, stride[i]! - 1));
+  const left = more.map((count, i) => Math.min(count - free[i]!, padding[i]!));
+  const inputSize = [0, 1].map((i) => (x.shape[1 + i]! - 1) * stride[i]! - 2 * padding[i]! + reach[i]! + free[i]! + left[i]!);
   if (inputSize.some((size) => size < 1))
     fail('SHAPE_MISMATCH', op, `padding ${showShape(padding)} leaves nothing of the output of ${showShape(x.shape)}`);
-  const [top, left] = padding;
-  const y = conv2dGradInput(x, w, { stride, padding: [top, top, left, left], dilation, groups, inputSize });
-  return pad(y, [0, 0, 0, 0], [0, more[0] - reached[0]!, more[1] - reached[1]!, 0]);
+  const sides = [0, 1].flatMap((i) => [padding[i]!, padding[i]! - left[i]!]);
+  const y = conv2dGradInput(x, w, { stride, padding: sides, dilation, groups, inputSize });
+  const [below, behind] = more.map((count, i) => count - free[i]! - left[i]!);
+  return pad(y, [0, 0, 0, 0], [0, below!, behind!, 0]);
 }
 
 /** Transposed convolution of sequences [N, L, in] with kernels [in, k, out / groups] -> [N, L', out]; see convTranspose2d. */

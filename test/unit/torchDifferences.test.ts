@@ -35,3 +35,19 @@ describe('at the edges, values are those of PyTorch', () => {
     expect(Math.abs(((await y.data())[0]! as number) - (3 - Math.fround(2.999999)) / 6)).toBeLessThan(1e-14);
   });
 });
+
+describe('transposed convolution', () => {
+  it('fills outputPadding of a stride or more with what the padding took', async () => {
+    const layer = new nn.ConvTranspose1d(1, 1, 2, { padding: 1, dilation: 2, outputPadding: 1, bias: false });
+    layer.weight.assign(tensor([[[1], [10]]]));
+    expect(await layer.forward(tensor([[[1], [2]]])).toArray()).toEqual([[[2], [10], [20]]]);
+    const wide = new nn.ConvTranspose1d(1, 1, 2, { dilation: 3, outputPadding: 2, bias: false });
+    wide.weight.assign(tensor([[[1], [10]]]));
+    expect(
+      await wide
+        .forward(tensor([[[1], [2]]]))
+        .flatten(0)
+        .toArray(),
+    ).toEqual([1, 2, 0, 10, 20, 0, 0]);
+  });
+});
