@@ -1,4 +1,5 @@
 import type { Value } from '../graph/node.js';
+import { sizeOf } from '../graph/op.js';
 import * as ops from '../ops/index.js';
 import { type Tensor, zeros } from '../tensor/index.js';
 import { type CommonOptions, describe, type Grouped, type OptimizerDescription } from './description.js';
@@ -15,7 +16,9 @@ export interface AdafactorOptions extends CommonOptions {
   weightDecay?: number;
 }
 
-const rootMeanSquare = (x: Value): Value => ops.sqrt(ops.mean(ops.square(x)));
+const meanSquare = (x: Value, axis?: number): Value =>
+  ops.div(ops.sumSquares(x, axis, true), axis === undefined ? sizeOf(x.shape) : x.shape.at(axis)!);
+const rootMeanSquare = (x: Value): Value => ops.sqrt(ops.reshape(meanSquare(x), []));
 
 function rule({
   beta2Decay = -0.8,
@@ -35,16 +38,15 @@ function rule({
     update(update) {
       const { parameter, learningRate, step } = update;
       const slope = slopeOf(update);
-      const square = ops.square(slope);
       const share = ops.exp(ops.mul(ops.log(step), beta2Decay)); // of the new square
       const toward = (average: Value, x: Value): Value => ops.add(average, ops.mul(ops.sub(x, average), share));
       const slots: Record<string, Value> = {};
       let spread: Value;
       if (parameter.shape.length > 1) {
-        const rows = (slots['rowSquare'] = toward(update.slots['rowSquare']!, ops.mean(square, -1, true)));
-        const columns = (slots['columnSquare'] = toward(update.slots['columnSquare']!, ops.mean(square, -2, true)));
+        const rows = (slots['rowSquare'] = toward(update.slots['rowSquare']!, meanSquare(slope, -1)));
+        const columns = (slots['columnSquare'] = toward(update.slots['columnSquare']!, meanSquare(slope, -2)));
         spread = ops.mul(ops.div(rows, ops.maximum(ops.mean(rows, -2, true), least)), columns);
-      } else spread = slots['meanSquare'] = toward(update.slots['meanSquare']!, square);
+      } else spread = slots['meanSquare'] = toward(update.slots['meanSquare']!, ops.square(slope));
       const direction = ops.mul(slope, ops.rsqrt(ops.maximum(spread, least * least)));
       const tooLong = ops.maximum(ops.div(rootMeanSquare(direction), clipThreshold), 1);
       const relative = ops.mul(ops.maximum(rootMeanSquare(parameter), leastSize), ops.minimum(learningRate, ops.rsqrt(step)));

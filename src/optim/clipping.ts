@@ -1,10 +1,9 @@
-import { sum } from '../ops/index.js';
 import * as ops from '../ops/index.js';
 import { scalar, type Tensor, wrap } from '../tensor/index.js';
 
 /** Euclidean norm of all gradients together, a float32 scalar. */
 export function globalNorm(gradients: readonly Tensor[]): Tensor<readonly [], 'float32'> {
-  const squares = gradients.map((gradient) => sum(ops.square(gradient.value)));
+  const squares = gradients.map((gradient) => ops.sumSquares(gradient.value));
   return wrap(ops.sqrt(squares.reduce((a, b) => ops.add(a, b))));
 }
 

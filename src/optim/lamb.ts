@@ -42,7 +42,7 @@ function rule({ betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-6, weightDeca
 
 /**
  * LAMB (You et al. 2020, "Large Batch Optimization for Deep Learning"), with bias correction: Adam's direction, as long as the
- * parameter itself. The norms take a pass over each parameter of their own.
+ * parameter itself. Two passes over each parameter, the norms between them.
  */
 export const lamb = (options: Grouped<LambOptions> = {}): OptimizerDescription =>
   describe('lamb', options, { learningRate: 1e-3, own: ['betas', 'epsilon', 'weightDecay'], rule });

@@ -34,9 +34,9 @@ const correctlyRounded: ReadonlySet<string> = new Set<OpName>([
   ...(['logicalNot', 'logicalAnd', 'logicalOr', 'logicalXor'] as const),
 ]);
 
-/** Sums of products with coefficients that are no negative numbers: the bound of |x| + e bounds the sum and its error. */
+/** Sums of products (squares among them) with coefficients that are no negative numbers: the bound of |x| + e bounds the sum and its error. */
 const multilinear: ReadonlySet<string> = new Set<OpName>([
-  ...(['sum', 'prod', 'matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'] as const),
+  ...(['sum', 'sumSquares', 'prod', 'matmul', 'conv2d', 'conv2dGradInput', 'conv2dGradWeight'] as const),
   ...(['cumulativeSum', 'cumulativeProduct', 'linearRecurrence'] as const),
   ...(['avgPool2d', 'avgPool2dGrad', 'maxPool2dGrad', 'resample2d', 'resample2dGrad', 'fold2d', 'scatterAdd', 'scatterAlong'] as const),
 ]);
@@ -54,7 +54,8 @@ export const exact = (value: NdArray64): Bounded => ({ value, error: zeros(value
 
 /** How many numbers an op adds up or multiplies to get one element. */
 function terms(name: string, inputs: readonly Bounded[], outputs: readonly NdArray64[], op: Op, attributes: Attributes): number {
-  if (name === 'prod' || name === 'sum') return inputs[0]!.error.length / Math.max(1, sizeOf(outputs[0]!.shape));
+  if (name === 'prod' || name === 'sum' || name === 'sumSquares')
+    return Number(name === 'sumSquares') + inputs[0]!.error.length / Math.max(1, sizeOf(outputs[0]!.shape));
   if (name.startsWith('cumulative') || name === 'linearRecurrence') return 2 * outputs[0]!.shape[attributes['axis'] as number]!;
   if (name.startsWith('scatter')) return 1 + inputs[2]!.error.length;
   if (name.includes('Pool')) return 1 + (attributes['window'] as readonly number[]).reduce((a, b) => a * b, 1);

@@ -158,6 +158,51 @@ TEST(optimizer_tiny_gradients_and_zero_state) {
   COMPARE(p, expected, 1e-5, 0);
 }
 
+// Three calls for an update, and slow weights that are met at every second one: in place the state is not touched
+// between, and apart it is copied.
+TEST(optimizer_accumulates_and_meets_slow_weights) {
+  for (int64_t n : sizes)
+    for (bool in_place : {true, false}) {
+      Array p(POLLUX_FLOAT32, {n}), g(POLLUX_FLOAT32, {n}), none(POLLUX_FLOAT32, {0}), sum(POLLUX_FLOAT32, {n}),
+          slow(POLLUX_FLOAT32, {n});
+      Array new_p(POLLUX_FLOAT32, {n}), new_none(POLLUX_FLOAT32, {0}), new_sum(POLLUX_FLOAT32, {n}),
+          new_slow(POLLUX_FLOAT32, {n});
+      Array rate = number(learning_rate), factor = number(1.0 / 3);
+      Random random;
+      p.randomize(random);
+      sum.fill([](int64_t) { return 0; });
+      slow.fill([](int64_t) { return NAN; });  // the first step must not read it
+      std::vector<double> exact = p.values(), anchor = exact;
+      for (int call = 0; call < 12; ++call) {
+        const int step = 1 + call / 3;
+        const bool due = call % 3 == 2;
+        g.fill([&](int64_t i) { return gradient(i, call); });
+        Array count = number(step), is_due = number(due);
+        Step update = {"sgdUpdate",
+                       {&p, &g, &none, &sum, &slow, &rate, &count, &factor, &is_due},
+                       {&p, &none, &sum, &slow},
+                       {{"accumulates", 1.0}, {"lookahead", 2.0}, {"alpha", 0.25}, {"clipValue", 0.5}}};
+        if (!in_place) update.outputs = {&new_p, &new_none, &new_sum, &new_slow};
+        run(update);
+        if (!in_place) {
+          p.fill([&](int64_t i) { return new_p.get(i); });
+          sum.fill([&](int64_t i) { return new_sum.get(i); });
+          slow.fill([&](int64_t i) { return new_slow.get(i); });
+        }
+        if (!due) continue;
+        for (int64_t i = 0; i < n; ++i) {
+          const double mean = (gradient(i, call - 2) + gradient(i, call - 1) + gradient(i, call)) / 3;
+          double& weight = exact[size_t(i)];
+          weight -= f32(learning_rate) * std::max(-0.5, std::min(0.5, mean));
+          if (step % 2 == 0) weight = anchor[size_t(i)] += 0.25 * (weight - anchor[size_t(i)]);
+          if (sum.get(i) != 0) COMPARE(sum, std::vector<double>(size_t(n), 0), 0, 0);
+        }
+        COMPARE(p, exact, 4 * step * ulp, step * ulp);
+        COMPARE(slow, anchor, 4 * step * ulp, step * ulp);
+      }
+    }
+}
+
 /// Reads p, g, m, v and writes p, m, v without arithmetic: the speed limit of an update in place.
 static void move_bytes(float* p, const float* g, float* m, float* v, int64_t begin, int64_t end) {
   typedef float Wide __attribute__((vector_size(64), aligned(4)));

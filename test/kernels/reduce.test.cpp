@@ -99,6 +99,7 @@ TEST(reduce_float_over_layouts) {
       x.randomize(random, -1, 2);
       for (const auto& axes : c.axes) {
         reduces("sum", x, axes, 3e-7, 0, add);
+        reduces("sumSquares", x, axes, 1e-6, 0, [](double total, double element) { return total + element * element; });
         reduces("max", x, axes, 0, low, larger, true);
         reduces("min", x, axes, 0, -low, smaller);
       }

@@ -41,8 +41,9 @@ const arg =
     return [{ ...winner, shape: type!.shape }];
   };
 
-export const reduceReferences: References<'sum' | 'prod' | 'max' | 'min' | 'any' | 'all' | 'argmax' | 'argmin'> = {
+export const reduceReferences: References<'sum' | 'sumSquares' | 'prod' | 'max' | 'min' | 'any' | 'all' | 'argmax' | 'argmin'> = {
   sum: fold(0, (a, b) => a + b),
+  sumSquares: fold(0, (a, b) => a + b * b),
   prod: fold(1, (a, b) => a * b),
   max: fold(-Infinity, Math.max),
   min: fold(Infinity, Math.min),

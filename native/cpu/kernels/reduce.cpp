@@ -1,4 +1,4 @@
-// sum, prod, max, min, any, all over any axes.
+// sum, sumSquares, prod, max, min, any, all over any axes.
 //
 // Elements are accumulated in blocks of fixed shape, in float32 for float32, and the blocks are added to totals in
 // double: the error does not grow with the length. Cuts depend on the shape alone, partial totals are merged in order,
@@ -57,6 +57,9 @@ struct Sum {
     return a + b;
   }
 };
+/// The sum of squares, which are rounded as `square` rounds them: the bits are those of the two ops.
+struct SumSquares : Sum<float> {};
+
 template <typename T>
 struct Prod {
   using Element = typename Wide<T>::Value;
@@ -95,14 +98,23 @@ struct All {
   static uint8_t combine(uint8_t a, uint8_t b) { return (a != 0) & (b != 0); }
 };
 
+/// An element as the reduction takes it.
+template <typename Op, typename T>
+inline T taken(T x) {
+  if constexpr (__is_same(Op, SumSquares))
+    return x * x;
+  else
+    return x;
+}
+
 template <typename Op, typename T = typename Op::Element>
 inline T fold_block(const T* x, int64_t n) {
   T lanes[fold_lanes];
   for (int64_t j = 0; j < fold_lanes; ++j) lanes[j] = Op::neutral;
   int64_t i = 0;
   for (; i + fold_lanes <= n; i += fold_lanes)
-    for (int64_t j = 0; j < fold_lanes; ++j) lanes[j] = Op::combine(lanes[j], x[i + j]);
-  for (int64_t j = 0; i + j < n; ++j) lanes[j] = Op::combine(lanes[j], x[i + j]);
+    for (int64_t j = 0; j < fold_lanes; ++j) lanes[j] = Op::combine(lanes[j], taken<Op>(x[i + j]));
+  for (int64_t j = 0; i + j < n; ++j) lanes[j] = Op::combine(lanes[j], taken<Op>(x[i + j]));
   for (int64_t half = min64(fold_lanes, n) > 32 ? 32 : 16; half > 0; half /= 2)
     for (int64_t j = 0; j < half; ++j) lanes[j] = Op::combine(lanes[j], lanes[j + half]);
   return lanes[0];
@@ -123,7 +135,7 @@ void reduce_row(const Reduction& r, const typename Op::Element* unit, int64_t be
 template <typename Op, typename T = typename Op::Element>
 inline void add_rows(const T* rows, int64_t stride, int64_t count, int64_t width, T* __restrict sums) {
   for (int64_t row = 0; row < count; ++row, rows += stride)
-    for (int64_t j = 0; j < width; ++j) sums[j] = Op::combine(sums[j], rows[j]);
+    for (int64_t j = 0; j < width; ++j) sums[j] = Op::combine(sums[j], taken<Op>(rows[j]));
 }
 
 template <typename Op>
@@ -220,6 +232,7 @@ constexpr uint32_t truth = dtype_bit(POLLUX_BOOL);
 
 const Kernel kernels[] = {
     {{"sum", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Sum>},
+    {{"sumSquares", dtype_bit(POLLUX_FLOAT32), POLLUX_STRIDED_INPUTS, nullptr}, prepare_with<SumSquares>},
     {{"prod", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Prod>},
     {{"max", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Max>},
     {{"min", computed, POLLUX_STRIDED_INPUTS, nullptr}, prepare_number<Min>},

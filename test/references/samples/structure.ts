@@ -18,6 +18,7 @@ type Structure =
   | 'pad'
   | 'concat'
   | 'sum'
+  | 'sumSquares'
   | 'prod'
   | 'max'
   | 'min'
@@ -186,6 +187,7 @@ export const structureSamples: Samples<Structure> = {
     call([whole([3], 0, 9, 'int64'), whole([2], 0, 9, 'int64')], { axis: 0 }),
   ],
   sum: [...reductions(real, true), ...integerReductions],
+  sumSquares: reductions(real, true),
   prod: [
     ...reductions((shape) => real(shape, 0.8, 1.2), true),
     ...integerReductions,
