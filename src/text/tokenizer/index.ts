@@ -10,3 +10,4 @@ export {
   trainWords,
   type TrainWordsOptions,
 } from './train.js';
+export { trainUnigram, type TrainUnigramOptions } from './trainUnigram.js';

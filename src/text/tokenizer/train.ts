@@ -125,13 +125,14 @@ const numbered = (tokens: readonly string[]): Vocabulary => new Vocabulary(token
 const added = (tokens: readonly string[]) => tokens.map((content, id) => addedTokenJson({ id, content, special: true }));
 
 /** The words of all texts, as the model will see them. */
-async function countWords(where: string, texts: Texts, normalizer: unknown, preTokenizer: unknown): Promise<WordCounts> {
+export async function countWords(where: string, texts: Texts, normalizer: unknown, preTokenizer: unknown): Promise<WordCounts> {
   if (typeof texts === 'string') throw new TypeError(`${where}: give a list of texts, not one text.`);
   const clean = makeNormalizer(normalizer);
   const cut = makePreTokenizer(preTokenizer)!;
   const counts = new Map<string, number>();
   let rested = performance.now();
   for await (const text of texts) {
+    if (typeof text !== 'string') throw new TypeError(`${where}: the texts must be strings, not ${typeof text}.`);
     const piece = pieceOf(text, false);
     for (const word of cut(clean ? clean(piece) : piece, true)) counts.set(word.text, (counts.get(word.text) ?? 0) + 1);
     if (performance.now() - rested < 5) continue;
