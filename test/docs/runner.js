@@ -18,7 +18,12 @@ for (const file of process.argv.slice(2)) {
   try {
     await import(pathToFileURL(file).href);
   } catch (error) {
-    wrong.push(String(error?.stack ?? error).split('\n').slice(0, 4).join('\n'));
+    wrong.push(
+      String(error?.stack ?? error)
+        .split('\n')
+        .slice(0, 4)
+        .join('\n'),
+    );
   }
   log(JSON.stringify({ file, wrong }));
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -112,5 +112,23 @@ describe.each(['from-pytorch.md', 'from-tfjs-and-keras.md'])('the tables of %s',
     expect(unknownNames('x.reshap(2)')).toEqual(['x.reshap']);
     expect(unknownNames('nn.Conv9d')).toEqual(['nn.Conv9d']);
     expect(unknownNames("x.pad(2, 'reflect').sums")).toEqual(['sums']);
+  });
+});
+
+describe('the other pages', () => {
+  const spaces = [...new Set([...byPath.keys()].flatMap((name) => (name.includes('.') ? [name.split('.')[0]!] : [])))];
+  const theirs = ['nn.MultiheadAttention']; // PyTorch's
+
+  test('name only what exists', () => {
+    const pages = readdirSync(path.join(root, 'docs')).filter((page) => page.endsWith('.md') && !page.startsWith('from-'));
+    const named = pages.flatMap((page) => {
+      const text = readFileSync(path.join(root, 'docs', page), 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+      const codes = [...text.matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code!.match(/(?<![\w./'])[A-Za-z_]\w*(?:\.\w+)+/g) ?? []);
+      return codes.filter((name) => spaces.includes(name.split('.')[0]!) && !theirs.includes(name)).map((name) => ({ page, name }));
+    });
+    expect(named.length).toBeGreaterThan(50);
+    const isSpace = (name: string): boolean => [...byPath.keys()].some((known) => known.startsWith(`${name}.`));
+    const wrong = named.filter(({ name }) => unknownNames(name).length > 0 && !isSpace(name));
+    expect(wrong.map(({ page, name }) => `${page}: ${name}`)).toEqual([]);
   });
 });
