@@ -10,6 +10,7 @@ export {
 } from './binary.js';
 export { dice, type DiceOptions, infoNce, type InfoNceOptions } from './contrastive.js';
 export { crossEntropy, type CrossEntropyOptions, nll, type NllOptions, softmaxFocal, type SoftmaxFocalOptions } from './crossEntropy.js';
+export { ctc, type CtcOptions } from './ctc.js';
 export { gaussianNll, type GaussianOptions, klDivergence, type KlOptions, poissonNll, type PoissonOptions } from './likelihood.js';
 export {
   cosineEmbedding,

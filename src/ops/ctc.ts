@@ -12,7 +12,7 @@ import type { Flow } from './define.js';
 import { gradients } from './gradient.js';
 import { takeAlong } from './indexing.js';
 import { constant, detach, identity, iota } from './leaf.js';
-import { logicalAnd, logicalOr } from './logic.js';
+import { logicalOr } from './logic.js';
 import { pad, sliceAxis, stack } from './movement.js';
 import { fail, float, requireDtype, requireRank, showShape } from './support.js';
 import { exp, log } from './unary.js';
@@ -99,7 +99,7 @@ function alignments(x: Value, targets: Value, inputLengths: Value, targetLengths
   const label = where(less(targets, 0), constant(classes, targets.shape, 'int32'), targets);
   const between = stack([blanks, where(known, label, blanks)], 2);
   const path = pad(reshape(between, [samples, 2 * labels]), [0, 0], [0, 1], blank);
-  const skips = logicalAnd(notEqual(path, blank), notEqual(path, shifted(path, 2, blank)));
+  const skips = notEqual(path, shifted(path, 2, blank));
   const place = iota([samples, places], 1);
   const last = mul(column(lengths), 2);
   const emitted = (t: number): Value => takeAlong(reshape(sliceAxis(x, 1, t, t + 1), [samples, classes]), path, 1);
