@@ -25,7 +25,7 @@ export interface CommitPhase {
  * elsewhere and copied at the end. In place is refused where a step that can fail, or that reads the old content, would have to
  * run after the overwrite.
  */
-export function planCommits(builder: StepBuilder, updates: readonly Update[]): CommitPhase {
+export function* planCommits(builder: StepBuilder, updates: readonly Update[], due: () => boolean): Generator<void, CommitPhase> {
   const overwrites = new Map<Buffer, Step>();
   const last = new Set<Step>();
   const final = new Map(updates.map((update) => [update.state, update.value]));
@@ -34,6 +34,7 @@ export function planCommits(builder: StepBuilder, updates: readonly Update[]): C
 
   const copied: [Buffer, View][] = [];
   for (const [state, value] of changed) {
+    if (due()) yield;
     if (appendInPlace(state, value, { last, overwrites })) continue;
     const writer = inPlaceWriter(state, value);
     const behind = writer && downstream(writer, overwrites);

@@ -1,6 +1,6 @@
 import { PolluxError } from '../errors.js';
 import type { DType } from '../graph/dtype.js';
-import { reachable } from '../graph/node.js';
+import { walk } from '../graph/node.js';
 import type { Node, Value } from '../graph/node.js';
 import type { Attributes, Op, Type } from '../graph/op.js';
 import type { Program } from '../ops/elementwiseProgram.js';
@@ -81,7 +81,7 @@ export class Graph {
     const values = [...roots.results, ...roots.updates.map((update) => update.value), ...roots.checks];
     const imported = new Map<Value, Operand>();
     const operations: Operation[] = [];
-    for (const node of reachable(values)) {
+    for (const node of yield* walk(values, due)) {
       const operation = new Operation(
         node.op,
         node.inputs.map((input) => imported.get(input)!),

@@ -3,6 +3,7 @@ import type { Loop } from '../graph/loop.js';
 import { reachable } from '../graph/node.js';
 import type { Node } from '../graph/node.js';
 import type { Attribute, Attributes, Op } from '../graph/op.js';
+import { atOnce } from './slices.js';
 
 const numbers = new WeakMap<Op, number>();
 const loops = new Map<string, number>();
@@ -36,14 +37,16 @@ export function attributesKey(attributes: Attributes): string {
  * What nodes compute, as a text each: the op, where its inputs come from, its attributes. Shapes inside a graph follow from those
  * of its leaves, which are named by `leaf`.
  */
-export function describeNodes(
+export function* describeNodes(
   nodes: Iterable<Node>,
   leaf: (node: Node) => string | undefined,
-): { parts: string[]; numbers: Map<Node, number> } {
+  due: () => boolean,
+): Generator<void, { parts: string[]; numbers: Map<Node, number> }> {
   const parts: string[] = [];
   const numbers = new Map<Node, number>();
   const regions = new Map<number, number>();
   for (const node of nodes) {
+    if (due()) yield;
     numbers.set(node, numbers.size);
     const name = leaf(node);
     if (name !== undefined) {
@@ -64,7 +67,7 @@ export function describeNodes(
 
 function loopKey({ parameters, captures, carries, results }: Loop): string {
   const places = new Map(parameters.map(({ node }, i) => [node, `#${i}`]));
-  const { parts, numbers } = describeNodes(reachable(results), (node) => places.get(node));
+  const { parts, numbers } = atOnce((due) => describeNodes(reachable(results), (node) => places.get(node), due));
   const types = parameters.map(({ dtype, shape }) => `${dtype}[${shape.join()}]`);
   const yields = results.map(({ node, index }) => `${numbers.get(node)}.${index}`);
   // Keys live as long as the process: bodies are large, hashes are not.

@@ -23,7 +23,8 @@ import { Buffer } from './step.js';
 import type { View } from './step.js';
 import type { PlanDescription } from './wire/description.js';
 
-export { fingerprint } from './fingerprint.js';
+export { fingerprint, fingerprintInSlices } from './fingerprint.js';
+export { slices } from './slices.js';
 export { PlanCache } from './planCache.js';
 export type { FrozenNumber } from './explain.js';
 export type { Binding } from './graph.js';
@@ -67,9 +68,10 @@ export function* compileGraph(request: CompileRequest): Generator<void, Compiled
   const given = bindings.map(({ value }, index) => bound(value, index));
   const builder = new StepBuilder(target, graph, given);
   yield* addSteps(builder, graph, target, fuse, due);
-  const commits = planCommits(
+  const commits = yield* planCommits(
     builder,
     graph.updates.map(({ binding, value }) => ({ state: given[binding]!.buffer, value: builder.view(value) })),
+    due,
   );
   const results = writeResults(
     builder,

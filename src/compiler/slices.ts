@@ -1,3 +1,8 @@
+/** Runs a generator of slices to its end at once. */
+export function atOnce<R>(work: (due: () => boolean) => Generator<void, R>): R {
+  return work(() => false).next().value as R;
+}
+
 /** How long a pass may hold the main thread before it yields, in milliseconds. */
 const SLICE = 4;
 

@@ -82,6 +82,11 @@ export function apply<A extends Attributes>(op: Op<A>, inputs: readonly Value[],
 
 /** Nodes that `roots` need, in topological order. Iterative: graphs are deeper than the JavaScript stack. */
 export function reachable(roots: readonly Value[]): Node[] {
+  return walk(roots, () => false).next().value as Node[];
+}
+
+/** What `reachable` returns, found in slices: it yields when `due()` says so. */
+export function* walk(roots: readonly Value[], due: () => boolean): Generator<void, Node[]> {
   const found = new Set<Node>();
   const pending = roots.map((value) => value.node);
   while (pending.length) {
@@ -89,6 +94,7 @@ export function reachable(roots: readonly Value[]): Node[] {
     if (found.has(node)) continue;
     found.add(node);
     for (const input of node.inputs) pending.push(input.node);
+    if (due()) yield;
   }
   return [...found].sort((a, b) => a.id - b.id);
 }

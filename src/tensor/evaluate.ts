@@ -1,5 +1,5 @@
-import { compileGraph, type CompiledPlan, type CompileRequest, fingerprint, PlanCache } from '../compiler/index.js';
-import { encodePlan } from '../compiler/wire/index.js';
+import { compileGraph, type CompiledPlan, type CompileRequest, fingerprintInSlices, PlanCache, slices } from '../compiler/index.js';
+import { encodeInSlices } from '../compiler/wire/index.js';
 import { PolluxError } from '../errors.js';
 import { reachable, type Value } from '../graph/node.js';
 import { show, sizeOf } from '../graph/op.js';
@@ -39,6 +39,13 @@ export interface ReadyPlan {
   readonly loaded: LoadedPlan;
 }
 
+function* makePlan(request: CompileRequest, device: Device): Generator<void, ReadyPlan> {
+  const compiled = yield* compileGraph(request);
+  const wire = yield* encodeInSlices(compiled.description, slices());
+  yield;
+  return { compiled, loaded: device.load(wire) };
+}
+
 const CACHE_SIZE = 256;
 const caches = new Map<string, PlanCache<Promise<ReadyPlan>>>();
 
@@ -46,10 +53,10 @@ const caches = new Map<string, PlanCache<Promise<ReadyPlan>>>();
 export async function planFor(request: CompileRequest, device: Device): Promise<ReadyPlan> {
   let cache = caches.get(device.name);
   if (!cache) caches.set(device.name, (cache = new PlanCache(CACHE_SIZE)));
-  const key = fingerprint(request);
+  const key = await inSlices(fingerprintInSlices(request, slices()));
   const known = cache.get(key);
   if (known) return known;
-  const made = inSlices(compileGraph(request)).then((compiled) => ({ compiled, loaded: device.load(encodePlan(compiled.description)) }));
+  const made = inSlices(makePlan(request, device));
   cache.set(key, made);
   made.catch(() => cache.delete(key));
   return made;

@@ -1,5 +1,6 @@
 import { dtypes } from '../../graph/dtype.js';
 import type { Attribute } from '../../graph/op.js';
+import { atOnce } from '../slices.js';
 import type { PlanDescription, StepDescription } from './description.js';
 import {
   appendFlag,
@@ -116,12 +117,13 @@ function addStep(into: Sections, step: StepDescription): void {
   }
 }
 
-function collect(plan: PlanDescription): Sections {
+function* collect(plan: PlanDescription, due: () => boolean): Generator<void, Sections> {
   const into = new Sections();
   const { Binding, Result, Tensor } = into.rows;
   for (const { bytes, kind } of plan.bindings) Binding.push({ bytes, kind: bindingKinds.indexOf(kind) });
   for (const { bytes } of plan.results) Result.push({ bytes });
   for (const { dtype, shape, strides, location } of plan.tensors) {
+    if (due()) yield;
     Tensor.push({
       dtype: dtypes.indexOf(dtype),
       rank: shape.length,
@@ -131,7 +133,10 @@ function collect(plan: PlanDescription): Sections {
       offset: location.offset,
     });
   }
-  for (const step of plan.steps) addStep(into, step);
+  for (const step of plan.steps) {
+    if (due()) yield;
+    addStep(into, step);
+  }
   for (const { length, steps } of plan.loops ?? []) into.rows.Loop.push({ length, steps });
   for (const { loop, first = noIndex, even, odd, start, stride } of plan.moves ?? []) {
     into.rows.Move.push({ loop, first, even, odd, start, stride });
@@ -151,8 +156,11 @@ function writeRow(view: DataView, at: number, layout: Layout, row: Row): void {
 }
 
 /** The plan as one ArrayBuffer, which `Device.load` takes. It is checked there, by whoever has to trust it. */
-export function encodePlan(description: PlanDescription): ArrayBuffer {
-  const collected = collect(description);
+export const encodePlan = (description: PlanDescription): ArrayBuffer => atOnce((due) => encodeInSlices(description, due));
+
+/** The same, yielding when `due()` says so. */
+export function* encodeInSlices(description: PlanDescription, due: () => boolean): Generator<void, ArrayBuffer> {
+  const collected = yield* collect(description, due);
   const plain: Partial<Record<SectionName, Uint8Array>> = {
     integers: new Uint8Array(BigInt64Array.from(collected.integers, BigInt).buffer),
     numbers: new Uint8Array(Float64Array.from(collected.numbers).buffer),
@@ -185,7 +193,10 @@ export function encodePlan(description: PlanDescription): ArrayBuffer {
       new Uint8Array(wire).set(data, offset);
     } else {
       const name = sections[section] as RecordName;
-      collected.rows[name].forEach((row, i) => writeRow(view, offset + i * layouts[name].bytes, layouts[name], row));
+      for (const [i, row] of collected.rows[name].entries()) {
+        if (due()) yield;
+        writeRow(view, offset + i * layouts[name].bytes, layouts[name], row);
+      }
     }
   }
   writeRow(view, 0, header, head);

@@ -9,4 +9,4 @@ export type {
   TensorDescription,
   TensorLocation,
 } from './description.js';
-export { encodePlan } from './encode.js';
+export { encodeInSlices, encodePlan } from './encode.js';
