@@ -124,6 +124,12 @@ function group(list, keyOf) {
   return groups;
 }
 
+/** Where a heading leads, as GitHub forms it. */
+const anchor = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w -]/g, '')
+    .replaceAll(' ', '-');
 const isType = ({ nodes: [node] }) => ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 const byName = (a, b) => (a.paths[0] < b.paths[0] ? -1 : 1);
 
@@ -146,8 +152,10 @@ export function pagesOf(api, { names, checker }) {
     const text = [`# ${title}`, ...values.map((one) => entryText(one, context))];
     if (types.length) text.push('## Types', ...types.map((one) => entryText(one, context)));
     pages.set(`${room}.md`, `${text.join('\n\n')}\n`);
-    index.push(`- [${title}](${room}.md): ${values.map((one) => one.paths[0].replace(`${room}.`, '')).join(', ')}`);
+    const headings = values.map(({ paths: [name] }) => name);
+    const links = anchors(headings).map((slug, i) => `[${headings[i].replace(`${room}.`, '')}](${room}.md#${slug})`);
+    index.push(`## [${title}](${room}.md)`, '', links.join(' · '), '');
   }
-  pages.set('README.md', `${index.join('\n')}\n`);
+  pages.set('README.md', index.join('\n'));
   return pages;
 }
