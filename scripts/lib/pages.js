@@ -124,12 +124,20 @@ function group(list, keyOf) {
   return groups;
 }
 
-/** Where a heading leads, as GitHub forms it. */
-const anchor = (heading) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\w -]/g, '')
-    .replaceAll(' ', '-');
+/** Where headings of one page lead, as GitHub forms it: those that differ in case alone are numbered. */
+function anchors(headings) {
+  const seen = new Map();
+  return headings.map((heading) => {
+    const slug = heading
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-');
+    const times = seen.get(slug) ?? 0;
+    seen.set(slug, times + 1);
+    return times ? `${slug}-${times}` : slug;
+  });
+}
+
 const isType = ({ nodes: [node] }) => ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 const byName = (a, b) => (a.paths[0] < b.paths[0] ? -1 : 1);
 
