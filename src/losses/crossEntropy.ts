@@ -39,6 +39,12 @@ function readLabels(where: string, classes: number, labels: Value, { classWeight
   return { labels: safe, weights: ofClass && counted ? ops.where(counted, weights!, 0) : weights, counted, classWeights: ofClass };
 }
 
+/** The losses that count, times the weights of their classes. Chosen, not multiplied by 0: an infinity there must not become NaN. */
+function weighted(losses: Value, { weights, counted, classWeights }: Labels): Value {
+  const scaled = classWeights ? ops.mul(losses, weights!) : losses;
+  return counted ? ops.where(counted, scaled, 0) : scaled;
+}
+
 function requireLabels(where: string, logits: Value, labels: Value): void {
   const rows = logits.shape.slice(0, -1);
   if (logits.shape.length && sameShape(rows, labels.shape)) return;
@@ -80,13 +86,13 @@ export function crossEntropy<R extends Reduction = 'mean'>(
   }
   requireLabels(where, x, y);
   const classes = x.shape.at(-1)!;
-  const { labels: safe, weights, counted, classWeights } = readLabels(where, classes, y, options);
-  const nll = ops.crossEntropy(x, safe);
-  const weighted = classWeights ? ops.mul(nll, weights!) : counted ? ops.where(counted, nll, 0) : nll;
-  if (labelSmoothing === 0) return reduced(weighted, options, weights);
+  const read = readLabels(where, classes, y, options);
+  const { weights, counted, classWeights } = read;
+  const losses = weighted(ops.crossEntropy(x, read.labels), read);
+  if (labelSmoothing === 0) return reduced(losses, options, weights);
   const spread = ops.mul(spreadOverClasses(x, classWeights), 1 / classes);
   const smooth = counted ? ops.where(counted, spread, 0) : spread;
-  return reduced(ops.add(ops.mul(weighted, 1 - labelSmoothing), ops.mul(smooth, labelSmoothing)), options, weights);
+  return reduced(ops.add(ops.mul(losses, 1 - labelSmoothing), ops.mul(smooth, labelSmoothing)), options, weights);
 }
 
 /** The sum over the classes of weight * -logSoftmax(x): weights times logSumExp less the weighted logits, in one reading. */
@@ -95,14 +101,11 @@ function spreadOverClasses(x: Value, classWeights: Value | undefined): Value {
   return ops.neg(ops.sum(classWeights ? ops.mul(logs, classWeights) : logs, -1));
 }
 
-/** Float targets must be probabilities: says what else they may have been meant to be. */
+/** Probabilities have the shape of the logits. */
 function requireProbabilities({ shape, dtype }: Tensor, labels: Tensor): void {
   if (sameShape(shape, labels.shape)) return;
-  const hint = sameShape(shape.slice(0, -1), labels.shape)
-    ? " Are they indices of classes? Then give integers: labels.cast('int32')."
-    : sameShape(shape, labels.shape.slice(0, -1)) && dtype !== 'float32'
-      ? ' Are the arguments swapped? The logits come first.'
-      : '';
+  const swapped = dtype !== 'float32' && sameShape(shape, labels.shape.slice(0, -1));
+  const hint = swapped ? ' Are the arguments swapped? The logits come first.' : '';
   throw new PolluxError(
     'SHAPE_MISMATCH',
     `crossEntropy: logits ${dtype}[${shape.join(', ')}] need labels of shape [${shape.slice(0, -1).join(', ')}] or probabilities of their own shape, got float32[${labels.shape.join(', ')}].${hint}`,
@@ -127,10 +130,10 @@ export function nll<R extends Reduction = 'mean'>(logProbabilities: Tensor, labe
   const x = tensorValue(logProbabilities, 'nll');
   const y = tensorValue(labels, 'nll');
   requireLabels('nll', x, y);
-  const { labels: safe, weights } = readLabels('nll', x.shape.at(-1)!, y, options);
-  const index = ops.cast(safe, 'int32');
+  const read = readLabels('nll', x.shape.at(-1)!, y, options);
+  const index = ops.cast(read.labels, 'int32');
   const picked = ops.neg(ops.squeeze(ops.takeAlong(x, ops.expandDims(index, -1), -1), -1));
-  return reduced(weights ? ops.mul(picked, weights) : picked, options, weights);
+  return reduced(weighted(picked, read), options, read.weights);
 }
 
 export interface SoftmaxFocalOptions<R extends Reduction = Reduction> extends NllOptions<R> {
@@ -153,10 +156,10 @@ export function softmaxFocal<R extends Reduction = 'mean'>(
   const x = tensorValue(logits, 'softmaxFocal');
   const y = tensorValue(labels, 'softmaxFocal');
   requireLabels('softmaxFocal', x, y);
-  const { labels: safe, weights, counted } = readLabels('softmaxFocal', x.shape.at(-1)!, y, options);
-  const entropy = ops.crossEntropy(x, safe);
+  const read = readLabels('softmaxFocal', x.shape.at(-1)!, y, options);
+  const entropy = ops.crossEntropy(x, read.labels);
   const missed = ops.neg(ops.expm1(ops.neg(entropy)));
   const losses = gamma === 0 ? entropy : ops.mul(entropy, ops.pow(missed, gamma));
-  const samples = counted && ops.cast(counted, 'float32');
-  return reduced(weights ? ops.mul(losses, weights) : losses, options, samples);
+  const samples = read.counted && ops.cast(read.counted, 'float32');
+  return reduced(weighted(losses, read), options, samples);
 }

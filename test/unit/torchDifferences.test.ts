@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gradientsOf, nn, type Tensor, tensor } from '../../src/index.js';
+import { gradientsOf, losses, nn, optim, type Tensor, tensor } from '../../src/index.js';
 
 /** Cases in which Pollux once gave other numbers than PyTorch, found by comparing both on random inputs. */
 const gradient = (x: Tensor, of: (x: Tensor) => Tensor): Promise<unknown> => gradientsOf(of(x).sum(), [x])[0]!.toArray();
@@ -49,5 +49,29 @@ describe('transposed convolution', () => {
         .flatten(0)
         .toArray(),
     ).toEqual([1, 2, 0, 10, 20, 0, 0]);
+  });
+});
+
+describe('losses of ignored samples', () => {
+  const logits = tensor([[-Infinity, 1, 2]]);
+  const labels = tensor([-100], 'int32');
+  const classWeights = [1, 2, 3];
+
+  it('leave no NaN in the gradient of a batch of nothing else, nor where class 0 is impossible', async () => {
+    for (const loss of [losses.crossEntropy, losses.nll, losses.softmaxFocal]) {
+      for (const options of [{}, { classWeights }]) {
+        expect(await loss(logits, labels, { ...options, reduction: 'sum' }).toArray()).toBe(0);
+        const slope = (await gradient(tensor([[3, 1, 2]]), (x) => loss(x, labels, options))) as number[][];
+        expect(slope.flat().map(Math.abs)).toEqual([0, 0, 0]);
+      }
+    }
+  });
+});
+
+describe('schedules', () => {
+  it('one cycle whose rise is shorter than a step begins behind its peak', () => {
+    const rate = optim.schedules.oneCycle({ peak: 1, total: 9, rise: 0.1 });
+    expect(rate(0)).toBeCloseTo(0.999623978, 8);
+    expect(rate(8)).toBeCloseTo(4e-6, 12);
   });
 });

@@ -43,10 +43,11 @@ export function oneCycle(options: { peak: number; total: number; rise?: number; 
   requireSteps('oneCycle', 'total', total);
   if (!(rise > 0 && rise < 1)) throw new RangeError(`oneCycle: rise must lie between 0 and 1, got ${rise}.`);
   const initial = peak / initialFactor;
-  const top = Math.max(1, rise * total - 1);
+  // Below 0 where the rise is shorter than a step: the first rate then lies behind the peak, as in PyTorch.
+  const top = rise * total - 1;
   const end = Math.max(top + 1, total - 1);
   return (step) =>
-    step <= top
+    step <= top && top > 0
       ? cosineBetween(initial, peak, step / top)
       : cosineBetween(peak, initial / finalFactor, Math.min(1, (step - top) / (end - top)));
 }
