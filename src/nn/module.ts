@@ -38,7 +38,7 @@ export abstract class Module implements Stateful {
   #training = true;
   #path: string | undefined;
   /** Tells plans of one structure from those of another: a module that is replaced, or whose function is, counts as another. */
-  #id = modules++;
+  #id = `${modules++}`;
   #hooks: readonly SetHook[] = [];
   /** @internal What is added to it from outside, by name. */
   readonly #attachments = new Map<string, Attachment>();
@@ -162,7 +162,7 @@ export abstract class Module implements Stateful {
   /** Puts another layer in the place of one. Optimizers that were made before do not know its parameters. */
   replace(path: string, layer: Layer | Module): this {
     putAt(this, path, layer);
-    this.#id = modules++;
+    this.#id = `${modules++}`;
     this.adopt(path, layer);
     return this;
   }
@@ -266,8 +266,8 @@ export abstract class Module implements Stateful {
     let key = '';
     walk(this, {
       module: (_, module) => {
-        key += `${module.#training ? 't' : 'e'}${module.#id}${module.structureKey()}`;
-        for (const { id } of module.#hooks) key += `h${id}`;
+        key += (module.#training ? 't' : 'e') + module.#id + module.structureKey();
+        if (module.#hooks.length) for (const { id } of module.#hooks) key += `h${id}`;
       },
       parameter: (_, parameter) => {
         key += parameter.trainable ? 'p' : 'f';

@@ -2,7 +2,7 @@ import { nearest, PolluxError } from '../errors.js';
 import { type Tensor, TensorBase } from '../tensor/index.js';
 import type { Layer } from './types.js';
 import type { Module } from './module.js';
-import { entriesOf, isModule } from './walk.js';
+import { eachEntry, isModule } from './walk.js';
 
 interface Place {
   readonly holder: object;
@@ -12,13 +12,13 @@ interface Place {
 
 /** What stands at a path below `root`, by any of its names. Keys may hold dots themselves. */
 function find(root: object, path: string): Place | undefined {
-  for (const [key, value] of entriesOf(root)) {
-    if (key === path) return { holder: root, key, value };
-    if (typeof value !== 'object' || value === null || !path.startsWith(`${key}.`)) continue;
-    const found = find(value, path.slice(key.length + 1));
-    if (found) return found;
-  }
-  return undefined;
+  let found: Place | undefined;
+  eachEntry(root, (key, value) => {
+    if (found) return;
+    if (key === path) found = { holder: root, key, value };
+    else if (typeof value === 'object' && value !== null && path.startsWith(`${key}.`)) found = find(value, path.slice(key.length + 1));
+  });
+  return found;
 }
 
 function unknownPath(where: string, root: Module, path: string): PolluxError {

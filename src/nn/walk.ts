@@ -18,8 +18,8 @@ export const join = (path: string, key: string): string => (path ? `${path}.${ke
  */
 export function walk(root: Module, visitor: Visitor, at = ''): void {
   const seen = new Set<object>();
-  const visit = (value: unknown, path: string): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+  const visit = (value: object, path: string): void => {
+    if (seen.has(value)) return;
     seen.add(value);
     if (value instanceof TensorBase) {
       if (value instanceof Parameter) visitor.parameter?.(path, value);
@@ -27,21 +27,23 @@ export function walk(root: Module, visitor: Visitor, at = ''): void {
     } else if (isModule(value)) {
       visitor.module?.(path, value);
     }
-    for (const [key, item] of entriesOf(value)) visit(item, join(path, key));
+    eachEntry(value, (key, item) => {
+      if (typeof item === 'object' && item !== null) visit(item, join(path, key));
+    });
   };
   visit(root, at);
 }
 
-/** What lies under a module, an array or a Map, by name. */
-export function* entriesOf(value: object): Iterable<[string, unknown]> {
+/** Calls a function with what lies under a module, an array or a Map, by name. Each step walks its model: no lists are made. */
+export function eachEntry(value: object, fn: (key: string, item: unknown) => void): void {
   if (value instanceof TensorBase) return;
   if (isModule(value)) {
-    yield* value.fields();
-    yield* value.attachments;
+    for (const [key, item] of value.fields()) fn(key, item);
+    if (value.attachments.size) for (const [key, item] of value.attachments) fn(key, item);
   } else if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) yield [String(i), item];
+    for (let i = 0; i < value.length; i++) fn(String(i), value[i]);
   } else if (value instanceof Map) {
-    for (const [key, item] of value) yield [String(key), item];
+    for (const [key, item] of value) fn(String(key), item);
   }
 }
 
