@@ -35,6 +35,8 @@ const written: Readonly<Record<string, number>> = {
   rprop: 3,
   lion: 2,
   accumulate: 4,
+  lookahead: 4,
+  penalties: 4,
 };
 
 export const workloads: readonly Workload[] = [
@@ -45,6 +47,20 @@ export const workloads: readonly Workload[] = [
     pollux: pollux('mnist-cnn'),
     peers: ['pytorch', 'tfjs'],
     floor: 'fma',
+  },
+  {
+    name: 'transformer',
+    what: 'training step: 4 causal layers of 256, 4 heads, 5,000 words; 16 sequences of 128; AdamW',
+    precisions: ['float32'],
+    pollux: pollux('transformer'),
+    peers: ['pytorch'],
+  },
+  {
+    name: 'recurrent',
+    what: 'training step: embedding 128, LSTM 256, dense 5; 32 sequences of 100; Adam',
+    precisions: ['float32'],
+    pollux: pollux('recurrent'),
+    peers: ['pytorch'],
   },
   {
     name: 'optimizer',

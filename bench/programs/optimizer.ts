@@ -18,6 +18,8 @@ const descriptions: Readonly<Record<string, () => optim.OptimizerDescription>> =
   rprop: () => optim.rprop(),
   lion: () => optim.lion({ weightDecay: 0.1 }),
   accumulate: () => optim.adamW({ accumulate: 2 }),
+  lookahead: () => optim.lookahead(optim.adamW()),
+  penalties: () => optim.adamW({ amsgrad: true, clipValue: 1, l1: 1e-5 }),
 };
 
 class Flat extends nn.Module {

@@ -246,3 +246,78 @@ TEST(bench_optimizer) {
       "momentum %.1f GB/s\n",
       28e-9 * double(n) / stream, 28e-9 * double(n) / update, 100 * stream / update, 20e-9 * double(n) / momentum);
 }
+
+/// Adds the first array to each of the others without more arithmetic: what an update with so many arrays cannot beat.
+static void stream_bytes(const std::vector<float*>& arrays, int64_t n) {
+  typedef float Wide __attribute__((vector_size(64), aligned(4)));
+  for (int64_t i = 0; i + 16 <= n; i += 16) {
+    const Wide& added = *reinterpret_cast<const Wide*>(arrays[0] + i);
+    for (size_t k = 1; k < arrays.size(); ++k) *reinterpret_cast<Wide*>(arrays[k] + i) += added;
+  }
+}
+
+TEST(bench_optimizer_rules) {
+  struct Rule {
+    const char* what;
+    const char* op;
+    int held;
+    std::vector<double> own;
+    std::vector<Attribute> attributes;
+  };
+  const std::vector<Attribute> adam = {{"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}};
+  const auto with = [](std::vector<Attribute> all, const std::vector<Attribute>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const std::vector<Attribute> rmsprop = {{"decay", 0.99}, {"epsilon", 1e-8}};
+  const std::vector<Rule> rules = {
+      {"sgd", "sgdUpdate", 0, {}, {}},
+      {"momentum", "sgdUpdate", 1, {}, {{"momentum", 0.9}}},
+      {"adam", "adamUpdate", 2, {}, adam},
+      {"amsgrad", "adamUpdate", 3, {}, adam},
+      {"nadam", "nadamUpdate", 2, {0.1, 0.9}, adam},
+      {"radam", "radamUpdate", 2, {0.5}, adam},
+      {"adamax", "adamaxUpdate", 2, {}, adam},
+      {"lion", "lionUpdate", 1, {}, {{"beta1", 0.9}, {"beta2", 0.99}, {"weightDecay", 0.1}, {"decoupled", 1.0}}},
+      {"rmsprop", "rmspropUpdate", 1, {}, rmsprop},
+      {"rmsprop, centered", "rmspropUpdate", 3, {}, with(rmsprop, {{"momentum", 0.9}, {"centered", 1.0}})},
+      {"adagrad", "adagradUpdate", 1, {}, {{"epsilon", 1e-10}}},
+      {"adadelta", "adadeltaUpdate", 2, {}, {{"epsilon", 1e-6}, {"decay", 0.9}}},
+      {"rprop", "rpropUpdate", 2, {}, {{"less", 0.5}, {"more", 1.2}, {"least", 1e-6}, {"most", 50.0}}},
+      {"adam, clipValue, l1", "adamUpdate", 2, {}, with(adam, {{"clipValue", 1.0}, {"l1", 1e-5}})},
+      {"adam, lookahead", "adamUpdate", 3, {}, with(adam, {{"lookahead", 2.0}, {"alpha", 0.5}})},
+      {"adam, accumulated", "adamUpdate", 3, {1}, with(adam, {{"accumulates", 1.0}})},
+      {"adam, accumulating", "adamUpdate", 3, {0}, with(adam, {{"accumulates", 1.0}})},
+  };
+  const int64_t n = 8'000'000;
+  std::vector<Array> arrays;
+  std::vector<float*> data;
+  for (int k = 0; k < 5; ++k) {
+    arrays.emplace_back(POLLUX_FLOAT32, std::vector<int64_t>{n});
+    data.push_back(static_cast<float*>(arrays.back().data()));
+  }
+  for (const Rule& rule : rules) {
+    for (float* a : data) std::fill(a, a + n, 1e-3f);
+    Array none(POLLUX_FLOAT32, {0}), rate = number(1e-3), count = number(2), factor = number(1);
+    std::vector<Array> own;
+    for (double value : rule.own) own.push_back(number(value));
+    Step step = {rule.op, {&arrays[1], &arrays[0]}, {&arrays[1]}, rule.attributes};
+    const bool stateless = rule.held == 0;
+    for (int k = 0; k < std::max(1, rule.held); ++k) {
+      step.inputs.push_back(stateless ? &none : &arrays[size_t(k) + 2]);
+      step.outputs.push_back(step.inputs.back());
+    }
+    for (Array* scalar : {&rate, &count, &factor}) step.inputs.push_back(scalar);
+    for (Array& scalar : own) step.inputs.push_back(&scalar);
+    Runner update(step);
+    const std::vector<float*> moved(data.begin(), data.begin() + rule.held + 2);
+    double stream = 1e9, time = 1e9;
+    for (int repeat = 0; repeat < 8; ++repeat) {  // interleaved, so that both see the same machine
+      stream = std::min(stream, fastest([&] { stream_bytes(moved, n); }, 1));
+      for (float* a : data) std::fill(a, a + n, 1e-3f);
+      time = std::min(time, fastest([&] { update(1); }, 2));
+    }
+    std::printf("%-20s %.2f ns a parameter on one thread, %3.0f %% of its stream\n", rule.what, 1e9 * time / double(n),
+                100 * stream / time);
+  }
+}

@@ -60,7 +60,9 @@ inline Floats sign_of(Floats x) {
   return select((x == zero()) | is_nan(x), x, copy_sign(broadcast(1), x));
 }
 
-template <typename Rule>
+/// `framed`: more than the rule and weight decay is asked for. Without it a loop of one lane has no branches, and the
+/// compiler makes vectors of it.
+template <bool framed, typename Rule>
 void update_range(const Rule& given_rule, const UpdateFrame& given_frame, const UpdateMemory& m, int slots,
                   int64_t begin, int64_t end) {
   // Copies, which no store can change: they stay in registers. No prefetch and no streaming stores: the plain loop runs
@@ -82,21 +84,21 @@ void update_range(const Rule& given_rule, const UpdateFrame& given_frame, const 
     const Floats before = load_some(p + i, n);
     Floats weight = before, slope = load_some(g + i, n), state[Rule::slots > 0 ? Rule::slots : 1];
     for (int k = 0; k < Rule::slots; ++k) state[k] = load_some(held[k] + i, n);
-    if (f.accumulates) slope = load_some(sum + i, n) + slope;
+    if (framed && f.accumulates) slope = load_some(sum + i, n) + slope;
     slope = slope * f.scale;
-    if (f.clips) slope = minimum(maximum(slope, negate(f.clip)), f.clip);
-    if (f.penalises) slope = slope + sign_of(before) * f.l1;
+    if (framed && f.clips) slope = minimum(maximum(slope, negate(f.clip)), f.clip);
+    if (framed && f.penalises) slope = slope + sign_of(before) * f.l1;
     if (f.decays) slope = slope + f.decay * before;
     if (f.shrinks) weight = weight * f.decay;
     rule(weight, slope, state);
-    if (keeps_slow) {
+    if (framed && keeps_slow) {
       Floats anchor = f.begins ? before : load_some(slow + i, n);
       if (f.meets) weight = anchor = anchor + (weight - anchor) * f.alpha;
       store_some(new_slow + i, anchor, n);
     }
     store_some(new_p + i, weight, n);
     for (int k = 0; k < Rule::slots; ++k) store_some(new_held[k] + i, state[k], n);
-    if (f.accumulates) store_some(new_sum + i, zero(), n);
+    if (framed && f.accumulates) store_some(new_sum + i, zero(), n);
   });
 }
 
@@ -121,9 +123,10 @@ template <typename Rule>
 void run_rule(const UpdateParameters& u, const UpdateNumbers& numbers, const UpdateFrame& frame, const UpdateMemory& m,
               const RunContext& context) {
   const Rule rule(numbers);
+  const bool framed = frame.accumulates | frame.clips | frame.penalises | frame.begins | frame.meets;
   parallel(context, u.chunks.count, [&](int64_t chunk) {
     const int64_t begin = u.chunks.begin(chunk), end = u.chunks.end(chunk);
-    update_range(rule, frame, m, u.slots, begin, end);
+    (framed ? update_range<true, Rule> : update_range<false, Rule>)(rule, frame, m, u.slots, begin, end);
     // Slow weights that are far from a meeting stay as they are.
     if (u.lookahead && !frame.begins && !frame.meets)
       copy_range(m.held[u.held - 1], m.new_held[u.held - 1], begin, end);
