@@ -79,7 +79,7 @@ export function checkOptions(where: string, options: object | undefined, known: 
     const near = nearest(key, known);
     throw new PolluxError(
       'UNKNOWN_OPTION',
-      `${where}: unknown option "${key}"${near ? `; did you mean "${near}"?` : ''} Known options: ${known.join(', ')}.`,
+      `${where}: unknown option "${key}"${near ? `; did you mean "${near}"?` : '.'} Known options: ${known.join(', ')}.`,
     );
   }
 }

@@ -1,5 +1,5 @@
 import { PolluxError } from '../errors.js';
-import { allocateBatch, Dataset } from './dataset.js';
+import { allocateBatch, Dataset, settle } from './dataset.js';
 import type { Batch, Field, GetOptions, Indices, Schema } from './dataset.js';
 import { elementCount } from '../tensor/hostArray.js';
 import { PhiloxStream } from './philox.js';
@@ -61,7 +61,11 @@ class AugmentedDataset<S extends Schema, R extends Schema> extends Dataset<R> {
       return out as Batch<R>;
     };
     const read = this.#parent.get(indices, { out: wide as Batch<S>, seed, epoch });
-    return read instanceof Promise ? read.then(finish) : finish();
+    const settled = (given: unknown): Batch<R> => {
+      settle(this.#parent, given, wide);
+      return finish();
+    };
+    return read instanceof Promise ? read.then(settled) : settled(read);
   }
 
   #wideImages(count: number): Batch[string] {

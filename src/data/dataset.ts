@@ -68,13 +68,43 @@ export function allocateBatch<S extends Schema>(schema: S, count: number): Batch
   return batch as Batch<S>;
 }
 
+/**
+ * Sees to it that `out` holds what `get` was asked to fill it with: a dataset of the caller's own may as well have made arrays anew.
+ * @throws SHAPE_MISMATCH or DTYPE_MISMATCH that names the dataset and the field, for a batch of another size or kind.
+ */
+export function settle(source: object, given: unknown, out: Batch): void {
+  if (given === out) return;
+  const where = `${source.constructor.name}.get`;
+  for (const [name, { data, shape, dtype }] of Object.entries(out)) {
+    const found = (given as Partial<Batch> | undefined)?.[name]?.data;
+    if (found === data) continue;
+    const wanted = `${dtype}[${shape.join(', ')}]`;
+    if (!found)
+      throw new PolluxError(
+        'SHAPE_MISMATCH',
+        `${where}: the batch lacks the field "${name}", ${wanted}. Return { ${Object.keys(out).join(', ')} }.`,
+      );
+    if (found.constructor !== data.constructor)
+      throw new PolluxError(
+        'DTYPE_MISMATCH',
+        `${where}: the field "${name}" is ${wanted}, a ${data.constructor.name}, but the batch holds a ${found.constructor.name}.`,
+      );
+    if (found.length !== data.length)
+      throw new PolluxError(
+        'SHAPE_MISMATCH',
+        `${where}: the field "${name}" is ${wanted}, ${data.length} elements, but the batch holds ${found.length}.`,
+      );
+    (data as Float32Array).set(found as Float32Array);
+  }
+}
+
 /** Samples that are read by number, many at a time. Subclass it (length, schema, get) to bring data of your own. */
 export abstract class Dataset<S extends Schema = Schema> {
   abstract readonly length: number;
   abstract readonly schema: S;
 
   /**
-   * Reads samples into one batch, in the order of `indices`.
+   * Reads samples into one batch, in the order of `indices`: into `options.out` where it is given, which is faster, or into new arrays.
    * @throws PolluxError INDEX_OUT_OF_RANGE for an index outside [0, length).
    */
   abstract get(indices: Indices, options?: GetOptions<S>): Batch<S> | Promise<Batch<S>>;
@@ -227,7 +257,8 @@ class Mapped<S extends Schema, R extends Schema> extends Dataset<R> {
   override async get(indices: Indices, options: GetOptions<R> = {}): Promise<Batch<R>> {
     const { seed = 0, epoch = 0, length = this.lengthOf && Math.max(0, ...Array.from(indices, this.lengthOf)) } = options;
     const out = options.out ?? allocateBatch(resolveSchema(this.schema, length), indices.length);
-    await this.#fn(await this.#parent.get(indices, { seed, epoch, length }), out, { indices, seed, epoch });
+    const given: unknown = await this.#fn(await this.#parent.get(indices, { seed, epoch, length }), out, { indices, seed, epoch });
+    if (given !== undefined) settle(this, given, out as Batch);
     return out;
   }
 }

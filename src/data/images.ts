@@ -14,6 +14,13 @@ export interface DecodeOptions {
   fit?: 'cover' | 'contain' | 'fill';
 }
 
+/** Throws unless it is [height, width]. */
+function requireImageSize(where: string, size: readonly number[] | undefined): readonly [number, number] {
+  if (!Array.isArray(size) || size.length !== 2) throw new TypeError(`${where}: needs { size: [height, width] }.`);
+  size.forEach((length: number, i) => checkWhole(where, i ? 'width' : 'height', length, 1));
+  return size as unknown as readonly [number, number];
+}
+
 const extensions = /\.(png|jpe?g|webp|gif|avif|tiff?|svg|bmp)$/i;
 
 /**
@@ -23,8 +30,8 @@ const extensions = /\.(png|jpe?g|webp|gif|avif|tiff?|svg|bmp)$/i;
  */
 export async function decodeImage(source: string | Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
   checkOptions('decodeImage', options, ['size', 'channels', 'fit']);
-  const { channels = 3, fit = 'cover' } = options;
-  const [height, width] = options.size.map((size, i) => checkWhole('decodeImage', i ? 'width' : 'height', size, 1)) as [number, number];
+  const { channels = 3, fit = 'cover' } = options ?? {};
+  const [height, width] = requireImageSize('decodeImage', options?.size);
   const { default: sharp } = await optional('decodeImage', 'sharp', () => import('sharp'));
   const name = typeof source === 'string' ? source : 'the image';
   try {
@@ -105,6 +112,7 @@ export class ImageFolder extends Dataset<ImageSchema> {
  */
 export async function imageFolder(folder: string, options: ImageFolderOptions): Promise<ImageFolder> {
   checkOptions('imageFolder', options, ['size', 'channels', 'fit', 'mean', 'std']);
+  requireImageSize('imageFolder', options?.size);
   const { files, labels, classes } = await filesByClass('imageFolder', folder, extensions, 'images', 'cat/1.png');
   return new ImageFolder(files, labels, classes, options);
 }

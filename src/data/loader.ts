@@ -2,7 +2,7 @@ import { setImmediate as macrotask } from 'node:timers/promises';
 import { AbortError, PolluxError, checkOptions } from '../errors.js';
 import { checkWhole } from './checks.js';
 import { groupByLength, type LengthOptions, type LengthRule, lengthRule } from './buckets.js';
-import { allocateBatch, Dataset, resolveSchema, shuffle } from './dataset.js';
+import { allocateBatch, Dataset, resolveSchema, settle, shuffle } from './dataset.js';
 import type { Batch, Schema } from './dataset.js';
 import { elementCount, view } from '../tensor/hostArray.js';
 import { PhiloxStream } from './philox.js';
@@ -67,6 +67,7 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     checkOptions('DataLoader', options, optionNames);
     if (!(dataset instanceof Dataset))
       throw new TypeError('DataLoader: the first argument must be a Dataset, such as new ArrayDataset({ x, y }).');
+    checkWhole(dataset.constructor.name, 'length', dataset.length, 0);
     if (dataset.length === 0) throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: the dataset is empty.');
     this.dataset = dataset;
     this.batchSize = checkWhole('DataLoader', 'batchSize', options.batchSize ?? 32, 1);
@@ -295,7 +296,7 @@ class Pass<S extends Schema> {
         epoch,
         ...(length !== undefined && { length }),
       });
-      if (read instanceof Promise) await read;
+      settle(this.#dataset, read instanceof Promise ? await read : read, out);
       const spent = performance.now() - began;
       if (spent > 1) this.#sliceSize = Math.max(1, this.#sliceSize >> 1);
       else if (spent < 0.25) this.#sliceSize = Math.min(2 ** 20, this.#sliceSize * 2);

@@ -28,7 +28,7 @@ export async function* readCsv(file: string, options: CsvOptions = {}): AsyncGen
   const { parse } = await import('csv-parse');
   const settings: Options = {
     bom: true,
-    columns: columns ? [...columns] : true,
+    columns: columns ? [...columns] : (names: string[]) => distinct(file, names),
     delimiter,
     skip_empty_lines: true,
     trim: true,
@@ -46,6 +46,13 @@ export async function* readCsv(file: string, options: CsvOptions = {}): AsyncGen
   } finally {
     source.destroy();
   }
+}
+
+/** The names of the columns; of two with one name a row could keep one value only. */
+function distinct(file: string, names: string[]): string[] {
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return names;
+  throw new PolluxError('FILE_CORRUPT', `${file}: two columns are called "${twice}". Name them all: readCsv(file, { columns: [...] }).`);
 }
 
 /**

@@ -78,6 +78,7 @@ export class SequenceDataset<const F extends Record<string, readonly Sequence[] 
         pad = 0,
         width = 1,
       }: SequenceField = Array.isArray(field) ? { values: field as readonly Sequence[] } : (field as SequenceField);
+      if (dtype !== 'float32') for (const [i, value] of values.entries()) requireWhole(name, value, i);
       this.#sequences.push({ name, values, width, pad });
       schema[name] = { shape: width === 1 ? [openSize] : [openSize, width], dtype };
     }
@@ -100,6 +101,7 @@ export class SequenceDataset<const F extends Record<string, readonly Sequence[] 
           'SHAPE_MISMATCH',
           `SequenceDataset: ${name} has ${values.length} samples, ${this.#sequences[0]!.name} ${this.length}.`,
         );
+    for (const { name, values } of this.#numbers) if (!ArrayBuffer.isView(values)) requireWhole(name, values);
     for (const { name, values, width } of this.#sequences)
       for (let i = 0; i < values.length; i++)
         if (Math.min(values[i]!.length / width, maxLength) !== this.#lengths[i])
@@ -142,3 +144,16 @@ export class SequenceDataset<const F extends Record<string, readonly Sequence[] 
 const isNumbers = (field: readonly Sequence[] | SequenceField | Sequence): field is Sequence =>
   !('values' in field && Array.isArray(field.values)) &&
   (ArrayBuffer.isView(field) || typeof (field as readonly unknown[])[0] === 'number');
+
+/** Throws for numbers that an integer field would cut. */
+function requireWhole(name: string, values: Sequence, sample?: number): void {
+  if (ArrayBuffer.isView(values) && !(values instanceof Float32Array || values instanceof Float64Array)) return;
+  const place = Array.prototype.findIndex.call(values, (value) => !Number.isInteger(value));
+  if (place < 0) return;
+  const where = sample === undefined ? `sample ${place} of ${name}` : `step ${place} of sample ${sample} of ${name}`;
+  const remedy = sample === undefined ? 'new Float32Array(values)' : "{ values, dtype: 'float32' }";
+  throw new PolluxError(
+    'DTYPE_MISMATCH',
+    `SequenceDataset: ${where} is ${String(values[place])}, no whole number, but the field is int32. For float32 give ${remedy}.`,
+  );
+}

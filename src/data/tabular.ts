@@ -36,8 +36,11 @@ export interface TableEncoding {
   readonly missing: 'error' | 'mean';
 }
 
+/** Tables write NaN in several ways. */
 const isMissing = (value: unknown): boolean =>
-  value === undefined || value === null || value === '' || (typeof value === 'number' && Number.isNaN(value));
+  value === undefined ||
+  value === null ||
+  (typeof value === 'string' ? value === '' || value.toLowerCase() === 'nan' : typeof value === 'number' && Number.isNaN(value));
 const numberOf = (value: unknown): number => (typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value));
 const textOf = (value: unknown): string => String(value);
 
@@ -64,9 +67,18 @@ export async function fitTable(rows: Iterable<Row> | AsyncIterable<Row>, options
     const near = nearest(name, names);
     throw new PolluxError(
       'INVALID_ARGUMENT',
-      `fitTable: there is no column "${name}"${near ? `; did you mean "${near}"?` : ''} Columns: ${names.join(', ')}.`,
+      `fitTable: there is no column "${name}"${near ? `; did you mean "${near}"?` : '.'} Columns: ${names.join(', ') || 'none'}.`,
     );
   }
+  if (!features.length)
+    throw new PolluxError('INVALID_ARGUMENT', `fitTable: beside the target "${target}" there is no column to predict from.`);
+  for (const [i, row] of table.entries())
+    for (const name of [...features, target])
+      if (typeof row[name] === 'object' && row[name] !== null)
+        throw new PolluxError(
+          'INVALID_ARGUMENT',
+          `fitTable: row ${i + 1} holds ${Array.isArray(row[name]) ? 'a list' : 'an object'} in ${name}; cells are numbers, texts or booleans. Flatten it first.`,
+        );
   if (missing === 'error')
     for (const [i, row] of table.entries())
       for (const name of [...features, target])

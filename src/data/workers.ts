@@ -198,6 +198,10 @@ class Team {
 
   #failed({ message, stack }: { message: string; stack?: string }): PolluxError {
     const cause = Object.assign(new Error(message), stack ? { stack } : {});
-    return new PolluxError('WORKER_FAILED', `mapInWorkers: ${this.#name} of ${this.#url} threw: ${message}`, { cause });
+    return new PolluxError(
+      'WORKER_FAILED',
+      `mapInWorkers: ${this.#name} of ${this.#url} threw: ${message.replace(/ imported from data:.*/s, '')}`,
+      { cause },
+    );
   }
 }

@@ -52,6 +52,8 @@ export function tokensOf(text: Text, options: Pick<BleuOptions, 'tokenize' | 'lo
 
 /** @throws unless there is a non-empty list of references for each hypothesis. */
 export function checkReferences(where: string, hypotheses: readonly unknown[], references: readonly (readonly unknown[])[]): void {
+  if (!Array.isArray(hypotheses) || !Array.isArray(references))
+    throw new TypeError(`${where}: give a list of texts, and for each a list of references: ${where}([text], [[reference]]).`);
   if (hypotheses.length !== references.length)
     throw new PolluxError('SHAPE_MISMATCH', `${where}: ${hypotheses.length} hypotheses for ${references.length} lists of references.`);
   if (hypotheses.length === 0) throw new PolluxError('INVALID_ARGUMENT', `${where}: there are no texts to compare.`);

@@ -62,6 +62,7 @@ export const broadcastRecords = {
 export function reshape(x: Value, shape: readonly number[]): Value {
   const open = shape.indexOf(-1);
   if (open >= 0) {
+    if (shape.indexOf(-1, open + 1) >= 0) throw new RangeError(`reshape: ${showShape(shape)} leaves more than one size open`);
     const known = shape.reduce((product, size, i) => (i === open ? product : product * size), 1);
     const size = known === 0 ? 0 : sizeOf(x.shape) / known;
     if (!Number.isInteger(size))

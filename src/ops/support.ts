@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.js';
 import { isComputed } from '../graph/dtype.js';
 import type { DType } from '../graph/dtype.js';
 import { context } from '../graph/node.js';
-import { sameShape } from '../graph/op.js';
+import { sameShape, sizeOf } from '../graph/op.js';
 import type { Type } from '../graph/op.js';
 
 /** `[2, 3]` */
@@ -25,6 +25,7 @@ export function normaliseAxis(op: string, axis: number, rank: number): number {
 export function normaliseAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axes === 'number' ? [axes] : axes;
+  if (!Array.isArray(list)) throw new TypeError(`${op}: axes must be a number or a list of numbers, not ${typeof axes}`);
   const found = list.map((axis) => normaliseAxis(op, axis, rank)).sort((a, b) => a - b);
   if (new Set(found).size < found.length) throw new RangeError(`${op}: axes ${showShape(list)} name an axis twice`);
   return found;
@@ -77,9 +78,11 @@ export function requireRank(op: string, type: Type, rank: number, role: string, 
 
 /** Refuses anything but a list of sizes. */
 export function requireShape(op: string, shape: readonly number[]): void {
+  if (!Array.isArray(shape)) throw new TypeError(`${op}: the shape must be a list of sizes, not ${typeof shape}`);
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`${op}: ${showShape(shape)} is no shape; sizes are integers >= 0`);
   }
+  if (!Number.isSafeInteger(sizeOf(shape))) throw new RangeError(`${op}: ${showShape(shape)} has more elements than can be counted`);
 }
 
 export const float: readonly DType[] = ['float32'];

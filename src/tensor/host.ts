@@ -116,6 +116,14 @@ function shapeOfNested(data: Nested): number[] {
   return shape;
 }
 
+/** What was found where a number belongs; for typed arrays, what to write instead. */
+const kindOf = (item: unknown): string =>
+  ArrayBuffer.isView(item)
+    ? `a ${item.constructor.name}; give it with its shape: tensor({ data, shape: [${(item as Uint8Array).length}] })`
+    : item === null
+      ? 'null'
+      : typeof item;
+
 /** Nested arrays to a typed array. */
 export function flattenNested(data: Nested, dtype: DType): { array: TypedArray; shape: number[] } {
   const shape = shapeOfNested(data);
@@ -132,7 +140,7 @@ export function flattenNested(data: Nested, dtype: DType): { array: TypedArray; 
     if (Array.isArray(item)) for (const child of item) visit(child as Nested, axis + 1);
     else {
       if (typeof item !== 'number' && typeof item !== 'boolean')
-        throw new TypeError(`tensor: expected numbers or booleans, found ${typeof item}.`);
+        throw new TypeError(`tensor: expected numbers or booleans, found ${kindOf(item)}.`);
       setElement(array, dtype, next++, Number(item));
     }
   };

@@ -1,3 +1,4 @@
+import { checkOptions } from '../errors.js';
 import type { Json, TensorMap } from '../io/index.js';
 import type { Module } from '../nn/index.js';
 import type { Optimizer } from '../optim/index.js';
@@ -42,4 +43,22 @@ export interface Callback {
   /** What it remembers, for checkpoints: a resumed run calls `restore` before `onFitStart`. */
   state?(): { readonly values?: Json; readonly tensors?: TensorMap };
   restore?(state: { readonly values: Json; readonly tensors: TensorMap }): void;
+}
+
+const hooks = ['onFitStart', 'onEpochStart', 'onStep', 'onEvaluate', 'onEpochEnd', 'onCheckpoint', 'onFitEnd'];
+
+/** Throws for what is no list of callbacks, and for a method that looks like a hook but would never be called. */
+export function checkCallbacks(callbacks: unknown): void {
+  if (!Array.isArray(callbacks)) throw new TypeError('fit: callbacks must be a list, such as [callbacks.earlyStopping()].');
+  for (const [i, callback] of callbacks.entries()) {
+    if (typeof callback === 'function')
+      throw new TypeError(`fit: callbacks[${i}] is the function ${callback.name || 'itself'}; call it, such as callbacks.earlyStopping().`);
+    if (typeof callback !== 'object' || callback === null)
+      throw new TypeError(
+        `fit: callbacks[${i}] must be an object with hooks such as onEpochEnd, got ${callback === null ? 'null' : typeof callback}.`,
+      );
+    for (let level: object = callback; level && level !== Object.prototype; level = Object.getPrototypeOf(level))
+      for (const name of Object.getOwnPropertyNames(level))
+        if (/^on[A-Z]/.test(name)) checkOptions(`fit: callbacks[${i}]`, { [name]: true }, hooks);
+  }
 }

@@ -1,6 +1,7 @@
 import { AbortError } from '../errors.js';
 import type { Json } from '../io/index.js';
 import type { StepMeasurement } from '../tensor/index.js';
+import { abortable } from './abortable.js';
 import type { Callback, RunContext } from './callback.js';
 import { averagePrefix, withAverage } from './averaging.js';
 import { bestFolder, readCheckpoint, type Trained, under, writeCheckpoint } from './checkpoints.js';
@@ -98,7 +99,7 @@ class Fit {
     programs.training = true;
     try {
       await this.#resume();
-      for (const callback of this.#callbacks) await callback.onFitStart?.(this.#context);
+      for (const callback of this.#callbacks) await this.#heard(callback.onFitStart?.(this.#context));
       const { epochs = Number.POSITIVE_INFINITY } = this.#options;
       for (; this.#epoch <= epochs && !this.#over; this.#epoch++) await this.#runEpoch();
     } catch (error) {
@@ -150,7 +151,7 @@ class Fit {
   async #runEpoch(): Promise<void> {
     const { source, programs } = this.#task;
     const { optimizer } = this.#trained;
-    for (const callback of this.#callbacks) await callback.onEpochStart?.(this.#context);
+    for (const callback of this.#callbacks) await this.#heard(callback.onEpochStart?.(this.#context));
     this.#epochBegan = performance.now();
     let before: InFlight | undefined;
     let next: InFlight | undefined;
@@ -226,7 +227,16 @@ class Fit {
     } as const;
     this.#task.emit(event);
     this.#reporter.step(event);
-    for (const callback of this.#callbacks) callback.onStep?.(event, this.#context);
+    for (const callback of this.#callbacks) {
+      // Declared synchronous, but an async function fits the type: its rejection must not get lost, nor end the process.
+      const answer: unknown = callback.onStep?.(event, this.#context);
+      if (answer) await this.#heard(answer);
+    }
+  }
+
+  /** Waits for a callback, or for the signal. */
+  #heard<T>(answer: T): Promise<T> {
+    return abortable(answer, this.#options.signal, `Training, which waited for a callback after ${this.#history.steps} steps,`);
   }
 
   #rate(): number {
@@ -254,7 +264,7 @@ class Fit {
     const path = await writeCheckpoint(best ? { folder: bestFolder(folder), keep: 1 } : { folder, keep }, this.#trained, position, signal);
     const event: CheckpointEvent = { type: 'checkpoint', step: this.#history.steps, path, best };
     emit(event);
-    for (const callback of this.#callbacks) await callback.onCheckpoint?.(event, this.#context);
+    for (const callback of this.#callbacks) await this.#heard(callback.onCheckpoint?.(event, this.#context));
   }
 
   async #endEpoch(): Promise<void> {
@@ -283,7 +293,7 @@ class Fit {
       optimizer.observe(new Monitor('fit.observe', observe ? { monitor: observe } : {}).value(event));
     emit(event);
     this.#reporter.epoch(record);
-    for (const callback of this.#callbacks) await callback.onEpochEnd?.(event, this.#context);
+    for (const callback of this.#callbacks) await this.#heard(callback.onEpochEnd?.(event, this.#context));
     await this.#saveAtEnd(event);
   }
 
@@ -293,7 +303,7 @@ class Fit {
     if (!validation || this.#epoch % validateEvery !== 0) return undefined;
     validation.rewind();
     const figures = await withAverage(this.#trained.average, () => evaluateOn(programs, validation, signal));
-    for (const callback of this.#callbacks) await callback.onEvaluate?.(figures, this.#context);
+    for (const callback of this.#callbacks) await this.#heard(callback.onEvaluate?.(figures, this.#context));
     return figures;
   }
 

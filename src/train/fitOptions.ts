@@ -1,6 +1,6 @@
 import type { LoaderOptions } from '../data/index.js';
 import { checkOptions, PolluxError } from '../errors.js';
-import type { Callback } from './callback.js';
+import { type Callback, checkCallbacks } from './callback.js';
 import { type CheckpointOptions, checkCheckpointOptions } from './checkpoints.js';
 import type { TrainingData } from './fields.js';
 
@@ -55,7 +55,7 @@ const names: readonly (keyof FitOptions)[] = [
 
 export function checkFitOptions(options: FitOptions<string>): void {
   checkOptions('fit', options, names);
-  const { epochs, maxSteps, validateEvery, resume, checkpoint, profile } = options;
+  const { epochs, maxSteps, validateEvery, resume, checkpoint, profile, callbacks } = options ?? {};
   if (epochs === undefined && maxSteps === undefined) throw new RangeError('fit: say how long to train: epochs, or maxSteps.');
   for (const [name, value] of Object.entries({ epochs, maxSteps, validateEvery })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1))
@@ -64,6 +64,7 @@ export function checkFitOptions(options: FitOptions<string>): void {
   if (resume && !checkpoint)
     throw new PolluxError('INVALID_ARGUMENT', 'fit: resume needs a checkpoint folder: { checkpoint: { folder }, resume: true }.');
   if (checkpoint) checkCheckpointOptions(checkpoint);
+  if (callbacks) checkCallbacks(callbacks);
   if (profile) {
     checkOptions('fit.profile', profile, ['steps']);
     const [first, last] = profile.steps;

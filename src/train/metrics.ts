@@ -63,7 +63,7 @@ const known: Record<string, Metric> = {
 export type MetricName = 'accuracy' | 'mse' | 'mae' | `top${number}Accuracy` | CollectedName;
 
 /** A metric by name, or the caller's own. Those that are no means of batches are gathered by evaluations alone. */
-export function metricOf(metric: string | Metric | Collected): Metric | Collected {
+function metricOf(metric: string | Metric | Collected): Metric | Collected {
   if (typeof metric !== 'string') return metric;
   const k = Number(/^top(\d+)Accuracy$/.exec(metric)?.[1]);
   if (k >= 1) return topK(k);
@@ -74,7 +74,7 @@ export function metricOf(metric: string | Metric | Collected): Metric | Collecte
   const near = nearest(metric, names);
   throw new PolluxError(
     'UNKNOWN_OPTION',
-    `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : ''} Known: ${names.join(', ')}; or pass { name, sum }.`,
+    `Trainer: unknown metric "${metric}"${near ? `; did you mean "${near}"?` : '.'} Known: ${names.join(', ')}; or pass { name, sum }.`,
   );
 }
 
@@ -108,4 +108,13 @@ export class FigureSums {
     this.#samples = state.samples;
     this.#sums = new Map(Object.entries(state.sums));
   }
+}
+
+/** Metrics by what was asked for. @throws INVALID_ARGUMENT for a name that two figures would share. */
+export function metricsOf(metrics: readonly (string | Metric | Collected)[]): (Metric | Collected)[] {
+  const found = metrics.map(metricOf);
+  const names = ['loss', ...found.map(({ name }) => name)];
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return found;
+  throw new PolluxError('INVALID_ARGUMENT', `Trainer: two figures would be called "${twice}"; give a metric another name.`);
 }

@@ -89,12 +89,14 @@ export class Programs {
     } else {
       const output = model.forward(...inputs.map((name) => batch[name]!)) as Tensor;
       result = { loss: loss!(output, batch[target]!), output };
+      if (!(result.loss instanceof Tensor))
+        throw new TypeError(`Trainer: loss must return a scalar tensor, at once, but gave ${typeof result.loss}.`);
     }
     const sums: Record<string, Tensor> = {};
     const samples = samplesOf(batch);
     for (const [name, figure] of Object.entries(result.figures ?? {})) sums[name] = figure.mul(samples);
     const output = metrics.length ? this.#compared(result, batch) : undefined;
-    for (const metric of metrics) if (!isCollected(metric)) sums[metric.name] = metric.sum(output!.output, output!.target);
+    for (const metric of metrics) if (!isCollected(metric)) sums[metric.name] = summed(metric, output!.output, output!.target);
     return { loss: result.loss, sums, output };
   }
 
@@ -151,6 +153,14 @@ export class Programs {
   explain(): string {
     return this.#train.explain();
   }
+}
+
+/** The sum that a metric gives of a batch. */
+function summed({ name, sum }: Metric, output: Tensor, target: Tensor): Tensor {
+  const found = sum(output, target);
+  if (found instanceof Tensor && found.size === 1) return found;
+  const what = found instanceof Tensor ? `${found.dtype}[${found.shape.join(', ')}]` : typeof found;
+  throw new TypeError(`Trainer: the metric "${name}" must give one number, the sum over the batch, as a tensor; it gave ${what}.`);
 }
 
 const figuresOf = (batch: BatchArguments, { loss, sums, gathered }: Measured): BatchFigures => ({

@@ -1,6 +1,7 @@
 import { DataLoader, Dataset, type LoaderOptions, type LoaderState } from '../data/index.js';
 import { PolluxError } from '../errors.js';
 import type { Json } from '../io/index.js';
+import { abortable } from './abortable.js';
 
 type Batches = AsyncIterable<unknown> | Iterable<unknown>;
 
@@ -34,6 +35,7 @@ export class Source {
   readonly #make: () => Batches;
   readonly #resumable: Resumable | undefined;
   readonly #stepsPerEpoch: number | undefined;
+  readonly #signal: AbortSignal | undefined;
   readonly #loader: { state(): LoaderState } | undefined;
   /** State of the loader when it was given. */
   readonly #initial: Json;
@@ -44,8 +46,8 @@ export class Source {
   #skip = 0;
   #resumed = false;
 
-  constructor(data: unknown, options: LoaderOptions & { stepsPerEpoch?: number | undefined }) {
-    const { stepsPerEpoch, ...loaderOptions } = options;
+  constructor(data: unknown, options: LoaderOptions & { stepsPerEpoch?: number | undefined; signal?: AbortSignal | undefined }) {
+    const { stepsPerEpoch, signal, ...loaderOptions } = options;
     if (stepsPerEpoch !== undefined && !(Number.isInteger(stepsPerEpoch) && stepsPerEpoch >= 1))
       throw new RangeError(`fit: stepsPerEpoch must be an integer of at least 1, got ${stepsPerEpoch}.`);
     const batches = data instanceof Dataset ? new DataLoader(data, loaderOptions) : data;
@@ -59,6 +61,7 @@ export class Source {
       );
     this.#resumable = typeof batches === 'object' && isResumable(batches as object) ? (batches as unknown as Resumable) : undefined;
     this.#stepsPerEpoch = stepsPerEpoch;
+    this.#signal = signal;
     this.#initial = this.#resumable?.state() ?? null;
     this.length = stepsPerEpoch ?? (typeof batches === 'object' ? (batches as { length?: number }).length : undefined);
   }
@@ -89,7 +92,9 @@ export class Source {
     for (let attempt = 0; attempt < 2; attempt++) {
       this.#stream ??= iterate(this.#make());
       for (;;) {
-        const { done, value } = await this.#stream.next();
+        const { done, value } = await abortable(this.#stream.next(), this.#signal, 'Waiting for the next batch').catch((error: unknown) =>
+          this.#abandon(error),
+        );
         if (done) break;
         this.#read++;
         if (this.#skip === 0) return value;
@@ -100,6 +105,14 @@ export class Source {
       if (this.#stepsPerEpoch === undefined) return undefined;
     }
     return undefined;
+  }
+
+  /** A stream that failed, or that an abort caught waiting, is not waited for again: `return()` of a generator would wait with it. */
+  #abandon(error: unknown): never {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    void Promise.resolve(stream?.return?.()).catch(() => undefined);
+    throw error;
   }
 
   /** Lets the next pass be the first one again: an evaluation draws the same random transforms each time, after a resume too. */

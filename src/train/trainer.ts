@@ -12,7 +12,7 @@ import type { Figures, History } from './events.js';
 import { type BatchData, type BatchTensors, type FieldData, takeFields, type TrainingData } from './fields.js';
 import { fitModel } from './fit.js';
 import { checkFitOptions, type FitOptions, loaderOptionsOf } from './fitOptions.js';
-import { type Metric, type MetricName, metricOf } from './metrics.js';
+import { type Metric, type MetricName, metricsOf } from './metrics.js';
 import { Programs, type StepResult } from './programs.js';
 import { findLearningRate, type RateFinderOptions, type RateSweep } from './rateFinder.js';
 import { FitRun } from './run.js';
@@ -103,7 +103,7 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
       target,
       loss,
       step: step as ((model: Module, batch: BatchTensors) => StepResult) | undefined,
-      metrics: metrics.map(metricOf),
+      metrics: metricsOf(metrics),
       options: { device: this.device, precision, debug },
     });
   }
@@ -116,8 +116,9 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
   fit(data: TrainingData<F>, options: FitOptions<F>): FitRun {
     checkFitOptions(options as FitOptions<string>);
     const { stepsPerEpoch, validation } = options;
-    const source = new Source(data, { ...loaderOptionsOf(options as FitOptions<string>), stepsPerEpoch });
-    const held = validation && new Source(validation, { batchSize: evaluationBatch });
+    const { signal } = options;
+    const source = new Source(data, { ...loaderOptionsOf(options as FitOptions<string>), stepsPerEpoch, signal });
+    const held = validation && new Source(validation, { batchSize: evaluationBatch, signal });
     return new FitRun(
       (emit): Promise<History> =>
         fitModel({ programs: this.#programs, device: this.device, source, validation: held, options: options as FitOptions<string>, emit }),
@@ -127,7 +128,7 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
   /** Loss and metrics over one pass of the data, in inference mode. */
   evaluate(data: TrainingData<F>, options: EvaluateOptions = {}): Promise<Figures> {
     checkOptions('evaluate', options, ['batchSize', 'signal', 'averaged']);
-    const source = new Source(data, { batchSize: options.batchSize ?? evaluationBatch });
+    const source = new Source(data, { batchSize: options.batchSize ?? evaluationBatch, signal: options.signal });
     return this.#averaged(options, () => evaluateOn(this.#programs, source, options.signal));
   }
 
@@ -158,7 +159,7 @@ export class Trainer<M extends Module = Module, F extends string = 'x' | 'y'> {
     const one = (batch: unknown): Promise<Tensor> => this.#programs.predict(Object.values(takeFields(batch, inputs)), call);
     if (isBatch(data)) return one(data);
     const parts: Tensor[] = [];
-    const source = new Source(data, { batchSize });
+    const source = new Source(data, { batchSize, signal });
     for await (const batch of source.epoch()) parts.push(await one(batch));
     const joined = wrap(
       ops.concat(
