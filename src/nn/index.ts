@@ -9,6 +9,7 @@ export { Bilinear, Maxout } from './bilinear.js';
 export { Identity, Lambda, ModuleDictionary, ModuleList } from './containers.js';
 export { Conv1d, type Conv1dOptions } from './conv1d.js';
 export { Conv2d, type Conv2dOptions, type ConvLayerOptions } from './conv2d.js';
+export { avgPool3d, Conv3d, type Conv3dOptions, maxPool3d } from './conv3d.js';
 export { ConvTranspose1d, type ConvTranspose1dOptions, ConvTranspose2d, type ConvTranspose2dOptions } from './convTranspose.js';
 export { DepthwiseSeparableConv2d, type DepthwiseSeparableConv2dOptions } from './depthwiseSeparable.js';
 export { Dropout } from './dropout.js';

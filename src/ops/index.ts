@@ -104,6 +104,7 @@ export * from './checkpoint.js';
 export * from './comparison.js';
 export * from './conv.js';
 export * from './conv1d.js';
+export * from './conv3d.js';
 export * from './convTranspose.js';
 export * from './crossEntropy.js';
 export { ctc } from './ctc.js';
