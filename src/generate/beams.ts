@@ -1,12 +1,12 @@
 import { PolluxError } from '../errors.js';
 import type { Value } from '../graph/node.js';
 import * as ops from '../ops/index.js';
-import { compile, type Compiled, currentTrace, type Tensor, wrap } from '../tensor/index.js';
+import { compile, type Compiled, type Tensor, wrap } from '../tensor/index.js';
 import { Beams, type Finished } from './beamTexts.js';
 import { decodingOf, type LanguageModel, readsSource, type Source } from './decoding.js';
 import type { GenerateCallOptions } from './generate.js';
 import { type Choices, choicesOf, vectorOf } from './options.js';
-import { frozen } from './program.js';
+import { frozen, requireFinite } from './program.js';
 import { bucketOf, longestOf, type Prompt, padded, readPrompts, tokensThatFit } from './prompts.js';
 import { RowState } from './rowState.js';
 import { settingNames, settingsIn } from './sampler.js';
@@ -77,7 +77,7 @@ class BeamProgram {
     // Even if every stop token is among the best of each text, as many texts go on.
     const count = Math.min((1 + stopTokens.size) * width, width * vocabulary);
     const best = (logits: Value, scores: Tensor, lengths: Value, settings: Tensor): Candidates => {
-      currentTrace()?.checks.push(ops.max(logits, -1));
+      requireFinite(logits, state.active.value);
       const logs = state.adjust(ops.logSoftmax(logits), lengths, settingsIn(settings.value));
       const total = ops.add(logs, ops.reshape(scores.value, [rows, 1]));
       const found = ops.topK(ops.reshape(total, [prompts, width * vocabulary]), count, -1);

@@ -23,9 +23,9 @@ export function frozen(owners: readonly Stateful[]): Stateful & { readonly tenso
   };
 }
 
-/** Lets a step fail with NOT_FINITE where a row has NaN or Infinity, or no token is left. */
-function requireFinite(logits: Value): void {
-  currentTrace()?.checks.push(ops.max(logits, -1));
+/** Lets a step fail with NOT_FINITE where a text that goes on has NaN or Infinity, or no token is left. */
+export function requireFinite(logits: Value, active: Value): void {
+  currentTrace()?.checks.push(ops.where(ops.greater(active, 0), ops.max(logits, -1), 0));
 }
 
 /**
@@ -67,9 +67,9 @@ export class Program {
 
   #choose(logits: Value, lengths: Value, settings: Settings, random: Value): Chosen {
     const { state, features } = this;
-    requireFinite(logits);
+    requireFinite(logits, state.active.value);
     const adjusted = state.adjust(logits, lengths, settings);
-    requireFinite(adjusted);
+    requireFinite(adjusted, state.active.value);
     const ids = state.choose(features.draw ? this.#draw(adjusted, settings, random) : ops.argmax(adjusted, -1));
     return { ids: wrap(ids), ...(features.logProbabilities && { logProbabilities: wrap(logProbabilityOf(logits, ids)) }) };
   }

@@ -5,14 +5,18 @@ import { requireToken } from './options.js';
 /** Token ids of one text. */
 export type Ids = readonly number[] | Int32Array;
 /** A text as ids or, with a tokenizer, as a string; or several of them; or what `tokenizer.encodeBatch` gives. */
-export type Prompt = string | Ids | readonly (string | Ids)[] | Pick<EncodedBatch, 'ids' | 'lengths'>;
+export type Prompt = string | Ids | readonly (string | Ids)[] | PromptBatch;
+/** Ids of several texts, padded on the right by their lengths, or on any side with a mask. */
+export type PromptBatch = Pick<EncodedBatch, 'ids' | 'lengths'> & Partial<Pick<EncodedBatch, 'mask'>>;
 
-const isBatch = (prompt: Prompt): prompt is Pick<EncodedBatch, 'ids' | 'lengths'> => typeof prompt === 'object' && 'lengths' in prompt;
+const isBatch = (prompt: Prompt): prompt is PromptBatch => 'lengths' in Object(prompt);
 
-function rowsOf({ ids, lengths }: Pick<EncodedBatch, 'ids' | 'lengths'>): number[][] {
+function rowsOf({ ids, lengths, mask }: PromptBatch): number[][] {
   const [rows, length] = ids.shape;
-  const data = ids.data as Int32Array;
-  return Array.from({ length: rows }, (_, row) => [...data.subarray(row * length, row * length + lengths.data[row]!)]);
+  const counts = (row: number, i: number): boolean => (mask ? mask.data[row * length + i] === 1 : i < lengths.data[row]!);
+  return Array.from({ length: rows }, (_, row) =>
+    [...(ids.data as Int32Array).subarray(row * length, (row + 1) * length)].filter((_, i) => counts(row, i)),
+  );
 }
 
 const isOne = (prompt: string | Ids | readonly (string | Ids)[]): prompt is string | Ids =>
@@ -21,7 +25,10 @@ const isOne = (prompt: string | Ids | readonly (string | Ids)[]): prompt is stri
 /** The ids of each text. @throws TypeError, INVALID_ARGUMENT for an empty text, INDEX_OUT_OF_RANGE for ids outside the vocabulary */
 export function readPrompts(prompt: Prompt, vocabulary: number, tokenizer: Tokenizer | undefined): number[][] {
   const encode = (text: string | Ids): number[] => {
-    if (typeof text !== 'string') return [...text];
+    if (typeof text !== 'string') {
+      if (Array.isArray(text) || ArrayBuffer.isView(text)) return [...text];
+      throw new TypeError('generate: a prompt is a string, a list of ids, several of these, or what encodeBatch gives.');
+    }
     if (!tokenizer) throw new TypeError('generate: a prompt that is a string needs a tokenizer; give { tokenizer }, or ids.');
     return tokenizer.encode(text).ids;
   };

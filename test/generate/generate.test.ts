@@ -51,6 +51,12 @@ describe('a batch', () => {
     };
     const found = await generate.generate(model, encoded, { maxTokens: 4 });
     expect(found).toEqual(await generate.generate(model, [[3, 1, 4], [2]], { maxTokens: 4 }));
+    const left = {
+      ...encoded,
+      ids: { ...encoded.ids, data: Int32Array.of(3, 1, 4, 0, 0, 2) },
+      mask: { data: Uint8Array.of(1, 1, 1, 0, 0, 1), shape: [2, 3] as const, dtype: 'bool' as const },
+    };
+    expect(await generate.generate(model, left, { maxTokens: 4 })).toEqual(found);
   });
 });
 
@@ -132,6 +138,8 @@ describe('bad input', () => {
       { code: 'CAPACITY_EXCEEDED', message: expect.stringContaining('at most 15') },
     ],
     ['a text without a tokenizer', () => generate.generate(model, 'text'), { message: expect.stringContaining('tokenizer') }],
+    ['no prompt at all', () => generate.generate(model, null as never), { message: expect.stringContaining('a prompt is a string') }],
+    ['a tensor', () => generate.generate(model, tensor([1, 2]) as never), { message: expect.stringContaining('a prompt is a string') }],
     ['topK 0', () => generate.generate(model, [1], { topK: 0 }), { message: expect.stringContaining('topK') }],
     ['topP 0', () => generate.generate(model, [1], { topP: 0 }), { message: expect.stringContaining('topP must be in (0, 1]') }],
     ['topP above 1', () => generate.generate(model, [1], { topP: 1.1 }), { message: expect.stringContaining('topP') }],
