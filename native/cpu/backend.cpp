@@ -12,6 +12,19 @@
 
 #include "instructions.h"
 #include "registry.h"
+#include "threads.h"
+
+namespace pollux {
+namespace {
+thread_local int64_t threads_to_prepare_for = 1;
+}
+int64_t host_threads() {
+  return threads_to_prepare_for;
+}
+void set_host_threads(int64_t threads) {
+  threads_to_prepare_for = threads < 1 ? 1 : threads;
+}
+}  // namespace pollux
 
 struct PolluxDevice {
   const PolluxHost* host;
@@ -97,6 +110,7 @@ PolluxResult prepare(PolluxDevice* device, const PolluxStep* step, PolluxPrepare
   if (!made) return POLLUX_OUT_OF_MEMORY;
   made->prepared.step = step;
   made->commit = step->flags & POLLUX_STEP_COMMIT;
+  pollux::set_host_threads(device->host->threads(device->host->context));
   const PolluxResult result = kernel->prepare(*step, &made->prepared);
   if (result != POLLUX_SUCCESS) {
     snprintf(error, error_size, "the CPU kernel '%s' (%s) %s", step->kernel, step->label ? step->label : "",

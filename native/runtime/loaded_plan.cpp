@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "worker_pool.h"
+
 namespace pollux {
 namespace {
 
@@ -38,7 +40,7 @@ LoadedPlan::~LoadedPlan() {
     for (size_t i = 0; i < slot.device.size(); ++i) device_->release(slot.device[i], plan_->bindings()[i].bytes);
   if (constants_) device_->release(constants_, plan_->constant_bytes());
   device_->executor().submit(
-      std::make_unique<DiscardJob>(device_, std::move(plan_), std::move(prepared_), ready_ ? need() : 0));
+      std::make_unique<DiscardJob>(device_, std::move(plan_), std::move(prepared_), known_need_));
 }
 
 StagingSlot* LoadedPlan::take_slot() {
@@ -84,9 +86,15 @@ bool LoadedPlan::prepare_steps(const char** code, std::string* message) {
       return false;
     }
     prepared_.push_back(prepared);
-    scratch_bytes_ = std::max(scratch_bytes_, round_up_64(scratch));
+    scratch_bytes_ = std::max(scratch_bytes_.load(), round_up_64(scratch));
   }
   return true;
+}
+
+void LoadedPlan::discard_steps() {
+  for (PolluxPrepared* step : prepared_)
+    if (step) device_->backend().discard(device_->handle(), step);
+  prepared_.clear();
 }
 
 bool LoadedPlan::upload_constants(const char** code, std::string* message) {
@@ -112,16 +120,24 @@ bool LoadedPlan::upload_constants(const char** code, std::string* message) {
 }
 
 bool LoadedPlan::prepare(const char** code, std::string* message) {
-  if (ready_) return true;
+  const int32_t threads = worker_pool().threads();
+  if (ready_ && threads <= threads_) return true;
+  if (ready_) discard_steps();
+  ready_ = false;
+  threads_ = threads;
   const bool done = prepare_steps(code, message) && upload_constants(code, message);
   if (done) {
     scratch_offset_ = arena_offset + round_up_64(plan_->arena_bytes());
     small_offset_ = scratch_offset_ + scratch_bytes_;
+    small_offsets_.clear();
+    small_bytes_ = 0;
     for (const uint64_t bytes : plan_->results()) {
       small_offsets_.push_back(small_bytes_);
       if (bytes <= small_result_bytes) small_bytes_ += round_up_64(bytes);
     }
     device_->add_need(need());
+    if (known_need_) device_->remove_need(known_need_);  // the smaller of the two: no arena in use is let go
+    known_need_ = need();
     ready_ = true;
   }
   {

@@ -52,9 +52,9 @@ class LoadedPlan {
 
   // For jobs.
 
-  /// Prepares what is not prepared yet. False with an ErrorCode and a message; a later call tries again.
+  /// Prepares what is not prepared yet, and all anew if the pool has grown: scratch follows the number of threads.
+  /// False with an ErrorCode and a message; a later call tries again.
   bool prepare(const char** code, std::string* message);
-  uint64_t scratch_bytes() const { return scratch_bytes_; }
   /// Bytes that a run takes of the device's arena: the status word, the plan's arena, scratch, small results.
   uint64_t need() const { return small_offset_ + small_bytes_; }
   uint64_t scratch_offset() const { return scratch_offset_; }
@@ -66,6 +66,7 @@ class LoadedPlan {
 
  private:
   bool prepare_steps(const char** code, std::string* message);
+  void discard_steps();
   bool upload_constants(const char** code, std::string* message);
 
   Device* const device_;
@@ -74,12 +75,14 @@ class LoadedPlan {
   std::atomic<uint64_t> staged_bytes_{0};
   std::vector<PolluxPrepared*> prepared_;
   void* constants_ = nullptr;
-  uint64_t scratch_bytes_ = 0;
+  std::atomic<uint64_t> scratch_bytes_{0};
   uint64_t scratch_offset_ = 0;
   uint64_t small_offset_ = 0;
   uint64_t small_bytes_ = 0;
   std::vector<uint64_t> small_offsets_;
+  uint64_t known_need_ = 0;  // to the device
   bool ready_ = false;
+  int32_t threads_ = 0;  // of the pool when the steps were prepared
 
   std::mutex mutex_;
   std::condition_variable tried_;

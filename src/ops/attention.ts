@@ -86,6 +86,18 @@ const dropped = (x: Value, { state }: AttentionOperands<Value>, { rate, stream }
 const column = (x: Value): Value => reshape(x, [...x.shape, 1]);
 const toLast = (x: Value): Value => transpose(x, [0, 2, 1, 3]);
 
+/**
+ * The sum of the products of two values' last axes. As a product of matrices it holds nothing of their size; one number for all
+ * elements (the gradient of a sum) is no matrix, but what it multiplies is mostly there already.
+ */
+function rowProducts(a: Value, b: Value): Value {
+  const { name } = a.node.op;
+  if (name === 'broadcast' || name === 'constant') return sum(mul(a, b), -1);
+  const outer = a.shape.slice(0, -1);
+  const row = (x: Value): Value => reshape(x, [...outer, 1, x.shape.at(-1)!]);
+  return reshape(matmul(row(a), row(b), { transposeB: true }), outer);
+}
+
 /** Gradients of the scores before bias and mask, and what leads to them: all [batch, heads, queries, keys]. */
 function scoreGradients(inputs: readonly Value[], attributes: AttentionAttributes) {
   const [dy, total, delta] = inputs as [Value, Value, Value];
@@ -124,7 +136,7 @@ export const attentionRecords = {
     },
     gradient({ inputs, outputs: [y, total], cotangents: [dy, dtotal], attributes }) {
       const slope = dy ?? zerosLike(y);
-      const along = transpose(sum(mul(slope, y), 3), [0, 2, 1]);
+      const along = transpose(rowProducts(slope, y), [0, 2, 1]);
       // d total / d scores are the probabilities, as d y / d scores has them times -delta.
       const given = [slope, total, dtotal ? sub(along, dtotal) : along, ...inputs];
       const [dq, dk, dv] = attentionGrad(given, attributes);

@@ -295,6 +295,7 @@ Runner::Runner(const Step& given) : state_(new State{}) {
     return;
   }
   s.prepared.step = &s.step;
+  pollux::set_host_threads(2);  // those of double_host
   if (kernel->prepare(s.step, &s.prepared) != POLLUX_SUCCESS) {
     fail(__FILE__, __LINE__, "prepare failed for " + given.kernel);
     s.prepared.run = nullptr;

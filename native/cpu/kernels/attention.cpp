@@ -128,7 +128,7 @@ void run_chunk(const Prepared& prepared, const RunContext& context, int64_t item
 
 void run(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<Attention>(prepared);
-  ScratchSlots slots(static_cast<float*>(context.scratch), lay_out(p, nullptr).floats, p.chunks.count);
+  ScratchSlots slots(static_cast<float*>(context.scratch), p.slots);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* base = slots.borrow();
     const Slot slot = lay_out(p, base);
@@ -146,8 +146,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   const double work = 2.0 * static_cast<double>(p->rows) * static_cast<double>(p->to + 1) *
                       static_cast<double>(p->size + p->value_size + 8);
   p->chunks = plan_chunks(p->batch * p->key_heads * p->blocks, 1 + static_cast<int64_t>(kGrain / work), 256);
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(lay_out(*p, nullptr).floats * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(lay_out(*p, nullptr).floats, p->chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->slots.floats());
   prepared->run = run;
   return POLLUX_SUCCESS;
 }

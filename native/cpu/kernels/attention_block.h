@@ -37,6 +37,7 @@ struct Attention {
   int64_t rows, padded, step;          // of a chunk: block * group; in whole vectors; apart in a block of scores
   int64_t copied_keys, copied_values;  // floats of the copies of a block, 0 where they are read in place
   Chunks chunks;
+  SlotPlan slots;
 };
 
 inline Strides4 strides_of(const PolluxOperand& x) {
@@ -79,7 +80,9 @@ inline Attention describe_attention(const PolluxStep& step, int first) {
     const PolluxOperand& mask = input(step, p.mask);
     for (int axis = 0; axis < 4; ++axis) p.mask_stride[axis] = mask.shape[axis] == 1 ? 0 : mask.stride[axis];
   }
-  const int64_t most = max64(1, kMostRows / max64(1, p.group));
+  // Of one small head the blocks of two threads would be a tenth of all operands.
+  const bool little = p.batch * p.heads * (p.size + p.value_size) < kMostRows;
+  const int64_t most = max64(1, (little ? kMostRows / 2 : kMostRows) / max64(1, p.group));
   p.block = max64(1, ceil_div(p.from, max64(1, ceil_div(p.from, most))));
   p.blocks = ceil_div(p.from, p.block);
   p.rows = p.block * p.group;

@@ -1,6 +1,9 @@
 // attentionGrad: the gradients of queries, keys and values from dy, the rows' logSumExp and delta (what the gradient of
-// a row's scores sums to: dy y). The probabilities are computed again, block by block. A chunk is a key head of a
-// sample with all queries that read it, so that each sum is made by one thread in one order.
+// a row's scores sums to: dy y). The probabilities are computed again, block by block.
+//
+// The queries and the keys of a key head are cut into `parts` spans each. In turn t, span s of the keys meets span
+// (s + t) mod parts of the queries: no two of a turn add to the same gradient, so that a turn runs on as many threads
+// as there are spans, each sum is made in one order, and nothing is kept beside the gradients.
 #include "attention_block.h"
 
 namespace pollux::POLLUX_LEVEL {
@@ -9,6 +12,7 @@ namespace {
 struct Gradient {
   Attention attention;
   Strides4 dy;
+  int64_t parts;
 };
 
 struct Slot {
@@ -78,7 +82,9 @@ void differentiate(const Attention& p, int64_t count, const Slot& slot) {
   }
 }
 
-void run_block(const Prepared& prepared, const RunContext& context, int64_t pair, int64_t block, const Slot& slot) {
+// One block of queries with the keys [first, last).
+void run_block(const Prepared& prepared, const RunContext& context, int64_t pair, int64_t block, int64_t first,
+               int64_t last, const Slot& slot) {
   const auto& gradient = parameters<Gradient>(prepared);
   const Attention& p = gradient.attention;
   const float* dy = input_data<float>(prepared, context, 0);
@@ -86,7 +92,9 @@ void run_block(const Prepared& prepared, const RunContext& context, int64_t pair
   const float* k = input_data<float>(prepared, context, p.first + 1);
   const float* v = input_data<float>(prepared, context, p.first + 2);
   float* dq = output_data<float>(prepared, context, 0);
-  const Chunk chunk = begin_chunk(p, prepared, context, pair / p.key_heads, pair % p.key_heads, block, slot.tables);
+  Chunk chunk = begin_chunk(p, prepared, context, pair / p.key_heads, pair % p.key_heads, block, slot.tables);
+  chunk.begin = max64(chunk.begin, first), chunk.end = min64(chunk.end, last);
+  if (chunk.begin >= chunk.end) return;
   const int64_t key_step = p.key_heads * p.size, value_step = p.key_heads * p.value_size;
   float* dk = output_data<float>(prepared, context, 1) + (chunk.b * p.to * p.key_heads + chunk.key_head) * p.size;
   float* dv = output_data<float>(prepared, context, 2) + (chunk.b * p.to * p.key_heads + chunk.key_head) * p.value_size;
@@ -114,7 +122,7 @@ void run_block(const Prepared& prepared, const RunContext& context, int64_t pair
   }
   for (int64_t r = 0; r < chunk.rows; ++r) {
     float* to = dq + ((chunk.b * p.from + chunk.query(r)) * p.heads + chunk.head(p, r)) * p.size;
-    for (int64_t d = 0; d < p.size; ++d) to[d] = slot.sums[r * p.size + d] * p.scale;
+    for (int64_t d = 0; d < p.size; ++d) to[d] += slot.sums[r * p.size + d] * p.scale;
   }
 }
 
@@ -123,7 +131,7 @@ void clear_rows(float* x, int64_t rows, int64_t step, int64_t size) {
   for (int64_t i = 0; i < rows; ++i) memset(x + i * step, 0, static_cast<size_t>(size) * sizeof(float));
 }
 
-void run_pair(const Prepared& prepared, const RunContext& context, int64_t pair, const Slot& slot) {
+void clear_pair(const Prepared& prepared, const RunContext& context, int64_t pair) {
   const Attention& p = parameters<Gradient>(prepared).attention;
   const int64_t b = pair / p.key_heads, head = pair % p.key_heads;
   // A group of query heads lies side by side, so their gradients are cleared as one.
@@ -133,21 +141,40 @@ void run_pair(const Prepared& prepared, const RunContext& context, int64_t pair,
              p.key_heads * p.size, p.size);
   clear_rows(output_data<float>(prepared, context, 2) + (b * p.to * p.key_heads + head) * p.value_size, p.to,
              p.key_heads * p.value_size, p.value_size);
-  for (int64_t block = 0; block < p.blocks; ++block) run_block(prepared, context, pair, block, slot);
+}
+
+// Span `part` of the keys, in turn `turn`.
+void run_part(const Prepared& prepared, const RunContext& context, int64_t pair, int64_t part, int64_t turn,
+              const Slot& slot) {
+  const auto& [p, dy, parts] = parameters<Gradient>(prepared);
+  const int64_t other = (part + turn) % parts;
+  const int64_t key_blocks = ceil_div(p.to, kKeyBlock);
+  const int64_t first = key_blocks * part / parts * kKeyBlock, last = key_blocks * (part + 1) / parts * kKeyBlock;
+  const int64_t stop = p.blocks * (other + 1) / parts;
+  for (int64_t block = p.blocks * other / parts; block < stop; ++block)
+    run_block(prepared, context, pair, block, first, last, slot);
 }
 
 void run(const Prepared& prepared, const RunContext& context) {
-  const Attention& p = parameters<Gradient>(prepared).attention;
-  ScratchSlots slots(static_cast<float*>(context.scratch), lay_out(p, nullptr).floats, p.chunks.count);
-  parallel(context, p.chunks.count, [&](int64_t chunk) {
-    float* base = slots.borrow();
-    const Slot slot = lay_out(p, base);
-    for (int64_t i = p.chunks.begin(chunk); i < p.chunks.end(chunk); ++i) run_pair(prepared, context, i, slot);
-    slots.give_back(base);
-  });
+  const auto& [p, dy, parts] = parameters<Gradient>(prepared);
+  ScratchSlots slots(static_cast<float*>(context.scratch), p.slots);
+  for (int64_t turn = 0; turn < parts; ++turn) {
+    if (parts > 1 && turn == 0)
+      parallel(context, p.batch * p.key_heads, [&](int64_t pair) { clear_pair(prepared, context, pair); });
+    parallel(context, p.chunks.count, [&](int64_t chunk) {
+      float* base = slots.borrow();
+      const Slot slot = lay_out(p, base);
+      for (int64_t i = p.chunks.begin(chunk); i < p.chunks.end(chunk); ++i) {
+        if (parts == 1) clear_pair(prepared, context, i);
+        run_part(prepared, context, i / parts, i % parts, turn, slot);
+      }
+      slots.give_back(base);
+    });
+  }
 }
 
 constexpr double kGrain = 2e6;  // floating-point operations worth handing to a thread
+constexpr int64_t kSpans = 16;  // of all key heads, where there are rows enough
 
 PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   auto* parameter = make_parameters<Gradient>(prepared);
@@ -155,10 +182,14 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   Attention& p = parameter->attention;
   p = describe_attention(step, 3);
   parameter->dy = strides_of(input(step, 0));
+  const int64_t pairs = p.batch * p.key_heads, most = min64(p.blocks, ceil_div(p.to, kKeyBlock));
+  parameter->parts = max64(1, min64(most, ceil_div(kSpans, max64(1, pairs))));
+  const double parts = static_cast<double>(parameter->parts);
   const double work = 5.0 * static_cast<double>(p.group * p.from + 1) * static_cast<double>(p.to + 1) *
-                      static_cast<double>(p.size + p.value_size + 8);
-  p.chunks = plan_chunks(p.batch * p.key_heads, 1 + static_cast<int64_t>(kGrain / work), 256);
-  prepared->scratch_bytes = 4 * static_cast<uint64_t>(lay_out(p, nullptr).floats * ScratchSlots::count(p.chunks.count));
+                      static_cast<double>(p.size + p.value_size + 8) / (parts * parts);
+  p.chunks = plan_chunks(pairs * parameter->parts, 1 + static_cast<int64_t>(kGrain / work), 256);
+  p.slots = plan_slots(lay_out(p, nullptr).floats, p.chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p.slots.floats());
   prepared->run = run;
   return POLLUX_SUCCESS;
 }

@@ -14,6 +14,7 @@ struct Rotary {
   bool interleaved, inverse, wide;  // wide: places are int64
   int64_t place_stride;
   Chunks chunks;  // of rows of all samples
+  SlotPlan slots;
   double frequency[];
 };
 
@@ -46,7 +47,7 @@ void run(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<Rotary>(prepared);
   const float* x = input_data<float>(prepared, context, 0);
   float* y = output_data<float>(prepared, context, 0);
-  ScratchSlots slots(static_cast<float*>(context.scratch), round_up(2 * p.half, 16), p.chunks.count);
+  ScratchSlots slots(static_cast<float*>(context.scratch), p.slots);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* cosine = slots.borrow();
     for (int64_t row = p.chunks.begin(chunk); row < p.chunks.end(chunk); ++row) {
@@ -76,7 +77,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   const double base = number(step, "base");
   for (int64_t i = 0; i < half; ++i) p->frequency[i] = ::pow(base, -static_cast<double>(i) / static_cast<double>(half));
   p->chunks = plan_chunks(p->batch * p->length, ceil_div(16384, max64(1, p->heads * p->size)), 256);
-  prepared->scratch_bytes = 4 * static_cast<uint64_t>(round_up(2 * half, 16) * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(round_up(2 * half, 16), p->chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->slots.floats());
   prepared->run = run;
   return POLLUX_SUCCESS;
 }

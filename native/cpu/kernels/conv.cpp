@@ -19,6 +19,7 @@ struct Convolution {
   int64_t packed_size, strip_size;
   bool has_bias, relu, transposed, apart;  // apart: taps do not lie side by side
   Chunks chunks;
+  SlotPlan slots;
   int phase_count;
   Phase phases[1];  // phase_count of them
 };
@@ -92,7 +93,7 @@ void run_convolution(const Prepared& prepared, const RunContext& context) {
   auto* target = output_data<float>(prepared, context, 0);
   auto* packed = static_cast<float*>(context.scratch);
   pack_weights(context, p, w, packed);
-  ScratchSlots slots(packed + p.packed_size, p.strip_size, p.chunks.count);
+  ScratchSlots slots(packed + p.packed_size, p.slots);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
     for_each_strip(
@@ -135,8 +136,8 @@ PolluxResult finish(Convolution& p, Prepared* prepared) {
     if (!inside(region, p.source)) p.strip_size = max64(p.strip_size, region.size(p.source));
   }
   p.strip_size = round_up(p.strip_size, 16);
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(p.packed_size + p.strip_size * ScratchSlots::count(p.chunks.count));
+  p.slots = plan_slots(p.strip_size, p.chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p.packed_size + p.slots.floats());
   prepared->run = run_convolution;
   return POLLUX_SUCCESS;
 }

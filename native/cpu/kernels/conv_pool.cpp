@@ -18,6 +18,7 @@ struct ConvolutionPool {
   int64_t packed_size, strip_size, row_size;
   bool relu, patches;
   Chunks chunks;
+  SlotPlan slots;
 };
 
 constexpr int64_t kStripFloats = 16 * 1024;  // 64 KiB
@@ -51,7 +52,7 @@ void run_convolution_pool(const Prepared& prepared, const RunContext& context) {
   auto* index = output_data<uint8_t>(prepared, context, 1);
   auto* packed = static_cast<float*>(context.scratch);
   pack_forward(context, w, p.outputs, p.window.window_y * p.window.window_x * p.source.channels, packed);
-  ScratchSlots slots(packed + p.packed_size, p.strip_size + p.row_size, p.chunks.count);
+  ScratchSlots slots(packed + p.packed_size, p.slots);
   const int64_t columns = p.columns * p.pooling.width, pitch = columns * p.outputs;
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
@@ -111,8 +112,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   p->strip_size = round_up(p->strip_size, 16);
   p->row_size = round_up(pool[0] * columns * p->outputs, 16);
   p->packed_size = round_up(packed_floats(steps, p->outputs), 16);
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(p->packed_size + (p->strip_size + p->row_size) * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(p->strip_size + p->row_size, p->chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->packed_size + p->slots.floats());
   prepared->run = run_convolution_pool;
   return POLLUX_SUCCESS;
 }

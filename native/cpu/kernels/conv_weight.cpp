@@ -23,6 +23,7 @@ struct WeightGradient {
   int64_t strip_size, unpooled_size, partial_size;
   bool unpools, patches, apart;  // apart: taps do not lie side by side
   Chunks chunks;
+  SlotPlan slots;
 };
 
 constexpr int64_t kStripFloats = 6 * 1024;  // 24 KiB of x and dy: a strip is read once for each tile, from L1
@@ -116,7 +117,7 @@ void run_weight_gradient(const Prepared& prepared, const RunContext& context) {
   const auto* dy = input_data<float>(prepared, context, 1);
   const uint8_t* index = p.unpools ? input_data<uint8_t>(prepared, context, 2) : nullptr;
   auto* partials = static_cast<float*>(context.scratch);
-  ScratchSlots slots(partials + p.partial_size * p.chunks.count, p.strip_size + p.unpooled_size, p.chunks.count);
+  ScratchSlots slots(partials + p.partial_size * p.chunks.count, p.slots);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
     float* partial = partials + chunk * p.partial_size;
@@ -196,9 +197,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
   }
   p->strip_size = round_up(p->strip_size, 16);
   p->unpooled_size = p->unpools && !p->patches ? round_up(p->height * pool[0] * p->columns * p->outputs, 16) : 0;
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(p->partial_size * p->chunks.count +
-                                (p->strip_size + p->unpooled_size) * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(p->strip_size + p->unpooled_size, p->chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->partial_size * p->chunks.count + p->slots.floats());
   prepared->run = run_weight_gradient;
   return POLLUX_SUCCESS;
 }

@@ -3,19 +3,27 @@
 // last. Which slot a chunk gets never touches its result.
 #pragma once
 #include "../kernel.h"
+#include "../threads.h"
 
 namespace pollux {
 namespace {
 
-constexpr int kMostSlots = 32;
+// How many slots a step has, and how large they are: fixed when it is prepared, since its scratch is laid out then.
+struct SlotPlan {
+  int64_t slot_floats;
+  int64_t count;
+  int64_t floats() const { return slot_floats * count; }
+};
+
+inline SlotPlan plan_slots(int64_t slot_floats, int64_t chunks) {
+  constexpr int64_t most = 64;  // bits of a word
+  return {slot_floats, min64(max64(chunks, 1), min64(host_threads(), most))};
+}
 
 class ScratchSlots {
  public:
-  ScratchSlots(float* base, int64_t slot_floats, int64_t chunks)
-      : base_(base), slot_floats_(slot_floats), free_(count(chunks) == 64 ? ~0ull : (1ull << count(chunks)) - 1) {}
-
-  // How many slots the scratch of `chunks` chunks has.
-  static int64_t count(int64_t chunks) { return min64(max64(chunks, 1), kMostSlots); }
+  ScratchSlots(float* base, const SlotPlan& plan)
+      : base_(base), slot_floats_(plan.slot_floats), free_(plan.count == 64 ? ~0ull : (1ull << plan.count) - 1) {}
 
   // Waits while more threads than slots are at work: whoever holds a slot waits for nobody.
   float* borrow() {

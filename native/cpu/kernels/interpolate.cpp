@@ -27,6 +27,7 @@ struct Resample {
   int64_t rows, columns, channels;  ///< of the source
   Table down, across;               ///< of the target's rows and columns
   Chunks chunks;                    ///< of the rows of all targets
+  SlotPlan slots;
 };
 
 /// One axis of the forward operation.
@@ -124,7 +125,7 @@ void run_resample(const Prepared& prepared, const RunContext& context) {
   const float* x = input_data<float>(prepared, context, 0);
   float* y = output_data<float>(prepared, context, 0);
   const int64_t row_size = p.columns * p.channels, target_row = p.across.size * p.channels;
-  ScratchSlots slots(static_cast<float*>(context.scratch), round_up(row_size, 16), p.chunks.count);
+  ScratchSlots slots(static_cast<float*>(context.scratch), p.slots);
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* blended = slots.borrow();  // rows of the source, mixed for one row of the target
     for (int64_t row = p.chunks.begin(chunk); row < p.chunks.end(chunk); ++row) {
@@ -161,8 +162,8 @@ PolluxResult prepare(const PolluxStep& step, const PolluxOperand& image, const P
   make_table(across, method, align, turned, memory, &p->across);
   p->chunks = plan_chunks(target.shape[0] * target.shape[1],
                           ceil_div(1 << 13, max64(1, target.shape[2] * target.shape[3])), 128);
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(round_up(p->columns * p->channels, 16) * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(round_up(p->columns * p->channels, 16), p->chunks.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(p->slots.floats());
   return POLLUX_SUCCESS;
 }
 

@@ -18,9 +18,11 @@ struct Matmul {
   MatrixLayout a, b;
   bool has_bias, relu;
   Way way;
-  bool swapped;   // computes y^T = b^T a^T, for N = 1; bias and relu follow in a pass of their own
-  Chunks chunks;  // kTiles: of batch * plan.chunks(); kDots: of the rows of b, the same for each matrix; ints: of rows
-                  // of y
+  bool swapped;  // computes y^T = b^T a^T, for N = 1; bias and relu follow in a pass of their own
+  // kTiles: of batch * plan.chunks(); kDots: of the rows of b, the same for each matrix; ints: of rows of y
+  Chunks chunks;
+  Chunks tasks;    // kDots: of those chunks of all matrices
+  SlotPlan slots;  // kTiles
   GemmPlan plan;
 };
 
@@ -100,7 +102,7 @@ void run_tiles(const Prepared& prepared, const RunContext& context) {
   const GemmPlan& plan = p.plan;
   auto* scratch = static_cast<float*>(context.scratch);
   float* partials = scratch;
-  ScratchSlots slots(scratch + round_up(p.batch * plan.partial_floats, 16), plan.slot_floats, p.chunks.count);
+  ScratchSlots slots(scratch + round_up(p.batch * plan.partial_floats, 16), p.slots);
   const int64_t per_matrix = plan.chunks();
   parallel(context, p.chunks.count, [&](int64_t chunk) {
     float* slot = slots.borrow();
@@ -133,8 +135,7 @@ void run_dot_products(const Prepared& prepared, const RunContext& context) {
   const auto* b = input_data<float>(prepared, context, 1);
   const float* bias = p.has_bias ? input_data<float>(prepared, context, 2) : nullptr;
   auto* y = output_data<float>(prepared, context, 0);
-  parallel(context, p.batch * p.chunks.count, [&](int64_t i) {
-    const int64_t item = i / p.chunks.count, chunk = i % p.chunks.count;
+  const auto run_rows = [&](int64_t item, int64_t chunk) {
     const Offsets at = offsets_of(p, item);
     float* to = y + item * p.m * p.n;
     const int64_t begin = p.chunks.begin(chunk), end = p.chunks.end(chunk);
@@ -149,6 +150,9 @@ void run_dot_products(const Prepared& prepared, const RunContext& context) {
                  to[row * p.n + column] = finish(sum + (bias ? bias[column] : 0.0f), p.relu);
                });
     }
+  };
+  parallel(context, p.tasks.count, [&](int64_t task) {
+    for (int64_t i = p.tasks.begin(task); i < p.tasks.end(task); ++i) run_rows(i / p.chunks.count, i % p.chunks.count);
   });
 }
 
@@ -205,6 +209,8 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
     p->way = Way::kDots;
     const double row_work = 8 * static_cast<double>(few) + work / static_cast<double>(many);  // memory counts too
     p->chunks = plan_chunks(many, round_up(1 + static_cast<int64_t>(kGrain / 4 / row_work), kDotRows));
+    const double chunk_work = row_work * static_cast<double>(min64(p->chunks.size, many));
+    p->tasks = plan_chunks(p->batch * p->chunks.count, 1 + static_cast<int64_t>(kGrain / 4 / chunk_work), 256);
     prepared->run = run_dot_products;
     return POLLUX_SUCCESS;
   }
@@ -214,8 +220,9 @@ PolluxResult prepare(const PolluxStep& step, Prepared* prepared) {
                 : plan_gemm(p->m, p->n, p->k, p->a, p->b, p->n, p->relu, p->batch);
   const int64_t items = p->batch * p->plan.chunks();
   p->chunks = plan_chunks(items, 1 + static_cast<int64_t>(kGrain * static_cast<double>(p->plan.chunks()) / work), 256);
-  prepared->scratch_bytes = 4 * static_cast<uint64_t>(round_up(p->batch * p->plan.partial_floats, 16) +
-                                                      p->plan.slot_floats * ScratchSlots::count(p->chunks.count));
+  p->slots = plan_slots(p->plan.slot_floats, p->chunks.count);
+  prepared->scratch_bytes =
+      4 * static_cast<uint64_t>(round_up(p->batch * p->plan.partial_floats, 16) + p->slots.floats());
   prepared->run = run_tiles;
   return POLLUX_SUCCESS;
 }

@@ -22,7 +22,7 @@ struct Recurrence {
   int64_t state_pitch;  // floats from row to row of a state, and of the slopes of all gates: odd numbers of cache lines
   int64_t slope_pitch;
   int64_t packed_floats;
-  int64_t slot_floats;
+  SlotPlan slots;
   Chunks rows;
 };
 
@@ -57,9 +57,10 @@ inline void plan_recurrence(const PolluxStep& step, const PolluxOperand& x, cons
   // An even number of chunks of about equal size: few of them would leave a thread without work.
   const int64_t chunks = p.batch <= kSweepRows / 2 ? 1 : 2 * ceil_div(p.batch, 2 * kSweepRows);
   p.rows = plan_chunks(p.batch, ceil_div(p.batch, chunks), 4096);
-  p.slot_floats = backward ? p.rows.size * (p.state_pitch + p.slope_pitch) : p.rows.size * (2 * p.state_pitch + strip);
-  prepared->scratch_bytes =
-      4 * static_cast<uint64_t>(round_up(p.packed_floats, 16) + p.slot_floats * ScratchSlots::count(p.rows.count));
+  const int64_t slot_floats =
+      backward ? p.rows.size * (p.state_pitch + p.slope_pitch) : p.rows.size * (2 * p.state_pitch + strip);
+  p.slots = plan_slots(slot_floats, p.rows.count);
+  prepared->scratch_bytes = 4 * static_cast<uint64_t>(round_up(p.packed_floats, 16) + p.slots.floats());
 }
 
 inline const int32_t* lengths_of(const Prepared& prepared, const RunContext& context, const Recurrence& p) {
@@ -145,7 +146,7 @@ inline void sweep_forward(const Recurrence& p, const RunContext& context, const 
                           const int32_t* lengths, float* y, float* last, const Cell& cell) {
   auto* packed = static_cast<float*>(context.scratch);
   if (p.steps > 0) pack_gates(p, context, weight, packed);
-  ScratchSlots slots(packed + round_up(p.packed_floats, 16), p.slot_floats, p.rows.count);
+  ScratchSlots slots(packed + round_up(p.packed_floats, 16), p.slots);
   const int64_t strip_floats = p.blocks * p.gates * kLanes;
   parallel(context, p.rows.count, [&](int64_t chunk) {
     const int64_t begin = p.rows.begin(chunk), rows = p.rows.end(chunk) - begin;
@@ -212,7 +213,7 @@ inline void sweep_backward(const Recurrence& p, const RunContext& context, const
                            const float* dlast, const int32_t* lengths, float* dfirst, const Cell& cell) {
   auto* packed = static_cast<float*>(context.scratch);
   if (p.steps > 0) pack_units(p, context, weight, packed);
-  ScratchSlots slots(packed + round_up(p.packed_floats, 16), p.slot_floats, p.rows.count);
+  ScratchSlots slots(packed + round_up(p.packed_floats, 16), p.slots);
   const int64_t depth = p.gates * p.units;
   parallel(context, p.rows.count, [&](int64_t chunk) {
     const int64_t begin = p.rows.begin(chunk), rows = p.rows.end(chunk) - begin;
