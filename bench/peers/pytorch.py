@@ -59,6 +59,77 @@ def mnist_cnn():
                 yield f"{layout_name}, {compiler}, {name} Adam", step
 
 
+def train(kind, make_model, x, y, **settings):
+    """Steps of cross-entropy on one batch, for each way to run the model and the optimizer."""
+    for compiler, wrap in compilers():
+        for name, make in optimizers(kind, **settings):
+            torch.manual_seed(0)
+            model = make_model()
+            optimizer, forward = make(model.parameters()), wrap(model)
+
+            def step():
+                optimizer.zero_grad(set_to_none=True)
+                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=AUTOCAST):
+                    loss = nn.functional.cross_entropy(forward(x).flatten(0, -2), y)
+                loss.backward()
+                optimizer.step()
+                return loss
+
+            yield f"{compiler}, {name} {kind.__name__}", step
+
+
+class LanguageModel(nn.Module):
+    def __init__(self, words, size, layers, length):
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+        self.norm1 = nn.ModuleList([nn.LayerNorm(size) for _ in range(layers)])
+        self.norm2 = nn.ModuleList([nn.LayerNorm(size) for _ in range(layers)])
+        self.project = nn.ModuleList([nn.Linear(size, 3 * size) for _ in range(layers)])
+        self.out = nn.ModuleList([nn.Linear(size, size) for _ in range(layers)])
+        self.feed = nn.ModuleList([nn.Sequential(nn.Linear(size, 4 * size), nn.GELU(), nn.Linear(4 * size, size))
+                                   for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(size), nn.Linear(size, words)
+        self.register_buffer("mask", torch.full((length, length), float("-inf")).triu(1))
+
+    def attend(self, q, k, v):
+        if hasattr(nn.functional, "scaled_dot_product_attention"):
+            return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return ((q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5 + self.mask).softmax(-1) @ v
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        batch, length, size = x.shape
+        for norm1, project, out, norm2, feed in zip(self.norm1, self.project, self.out, self.norm2, self.feed):
+            q, k, v = project(norm1(x)).view(batch, length, 3, 4, size // 4).permute(2, 0, 3, 1, 4)
+            x = x + out(self.attend(q, k, v).transpose(1, 2).reshape(batch, length, size))
+            x = x + feed(norm2(x))
+        return self.head(self.norm(x))
+
+
+def transformer():
+    batch, length, size, layers, words = 16, 128, 256, 4, 5000
+    ids = torch.arange(batch * length) * 2654435761 % words
+    yield from train(torch.optim.AdamW, lambda: LanguageModel(words, size, layers, length), ids.reshape(batch, length),
+                     (ids + 1) % words, lr=1e-3, weight_decay=0.01)
+
+
+class Classifier(nn.Module):
+    def __init__(self, words, size, units, classes):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(words, size), nn.Linear(units, classes)
+        self.lstm = nn.LSTM(size, units, batch_first=True)
+
+    def forward(self, ids):
+        return self.head(self.lstm(self.embedding(ids))[0][:, -1])
+
+
+def recurrent():
+    batch, length, size, units, words, classes = 32, 100, 128, 256, 5000, 5
+    ids = torch.arange(batch * length) * 2654435761 % words
+    yield from train(torch.optim.Adam, lambda: Classifier(words, size, units, classes), ids.reshape(batch, length),
+                     torch.arange(batch) % classes, lr=1e-3)
+
+
 def optimizer_update():
     for name, make in optimizers(torch.optim.AdamW, lr=1e-3, weight_decay=0.01):
         parameter = torch.zeros(50_000_000, requires_grad=True)
@@ -98,7 +169,8 @@ def best(variants):
 
 def main():
     torch.set_num_threads(int(os.environ.get("POLLUX_THREADS") or os.cpu_count()))
-    workloads = {"mnist-cnn": mnist_cnn, "optimizer": optimizer_update}
+    workloads = {"mnist-cnn": mnist_cnn, "transformer": transformer, "recurrent": recurrent,
+                 "optimizer": optimizer_update}
     if WORKLOAD not in workloads or (AUTOCAST and WORKLOAD == "optimizer"):
         print(json.dumps({"unavailable": f"PyTorch has no program for {WORKLOAD} in {PRECISION}"}), flush=True)
         return

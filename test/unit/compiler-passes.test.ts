@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compileGraph, fingerprint, PlanCache } from '../../src/compiler/index.js';
+import { compileGraph, fingerprint, fingerprintInSlices, PlanCache } from '../../src/compiler/index.js';
 import type { CompiledPlan, CompileRequest } from '../../src/compiler/index.js';
+import { encodeInSlices, encodePlan } from '../../src/compiler/wire/index.js';
 import type { PolluxError } from '../../src/errors.js';
 import { withContext } from '../../src/graph/node.js';
 import type { Value } from '../../src/graph/node.js';
@@ -247,6 +248,24 @@ describe('compiling', () => {
     let slices = 1;
     while (!passes.next().done) slices++;
     expect(slices).toBeGreaterThan(1);
+  });
+
+  it('yields before and behind the passes: the key and the wire may stop at every node and step', () => {
+    const given = { ...mlpStep(), target: targets.everything };
+    const plan = compile(given);
+    const count = <R>(work: Generator<void, R>): { yields: number; value: R } => {
+      for (let yields = 0; ; yields++) {
+        const turn = work.next();
+        if (turn.done) return { yields, value: turn.value };
+      }
+    };
+    const key = count(fingerprintInSlices(given, () => true));
+    const nodes = key.value.split('\n').length - given.bindings.length - 4;
+    expect(key.value).toBe(fingerprint(given));
+    expect(key.yields).toBeGreaterThanOrEqual(2 * nodes); // once to find it, once to describe it
+    const wire = count(encodeInSlices(plan.description, () => true));
+    expect(Buffer.compare(Buffer.from(wire.value), Buffer.from(encodePlan(plan.description)))).toBe(0);
+    expect(wire.yields).toBeGreaterThanOrEqual(2 * (plan.steps.length + plan.description.tensors.length));
   });
 
   it('explains itself', () => {
