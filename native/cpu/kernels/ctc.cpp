@@ -76,7 +76,8 @@ void run_loss(const Prepared& prepared, const RunContext& context) {
   parallel(context, p.samples, [&](int64_t sample) {
     double* row = static_cast<double*>(context.scratch) + sample * p.slot_doubles;
     Path path;
-    loss[sample] = read_path(prepared, context, 0, sample, &path) ? static_cast<float>(-forward(path, row, 0)) : 0.0f;
+    loss[sample] =
+        read_path(prepared, context, 0, sample, &path) ? static_cast<float>(0 - forward(path, row, 0)) : 0.0f;
   });
 }
 
