@@ -40,10 +40,10 @@ function requireCtc(op: string, x: Type, targets: Type, inputLengths: Type, targ
 /** ln of a sum of exponentials of three, which may all be -Infinity: then -Infinity, without a slope. */
 function logSum(values: readonly Value[]): Value {
   const most = detach(values.reduce((a, b) => maximum(a, b)));
-  const shift = where(equal(most, -Infinity), 0, most);
+  const reached = greater(most, -Infinity);
+  const shift = where(reached, most, 0);
   const total = values.map((x) => exp(sub(x, shift))).reduce((a, b) => add(a, b));
-  const positive = greater(total, 0);
-  return where(positive, add(log(where(positive, total, 1)), shift), constant(-Infinity, total.shape));
+  return where(reached, add(log(where(reached, total, 1)), shift), constant(-Infinity, total.shape));
 }
 
 /** x [N, L] moved by some places to the right. */
@@ -114,10 +114,10 @@ function alignments(x: Value, targets: Value, inputLengths: Value, targetLengths
   }
   const final = where(ended, reached, none);
   const most = detach(columnMaximum(final));
-  const shift = where(equal(most, -Infinity), 0, most);
+  const fits = greater(most, -Infinity);
+  const shift = where(fits, most, 0);
   const total = sum(exp(sub(final, broadcast(reshape(shift, [samples, 1]), [samples, places]))), 1);
-  const positive = greater(total, 0);
-  return where(positive, neg(add(log(where(positive, total, 1)), shift)), constant(Infinity, [samples]));
+  return where(fits, neg(add(log(where(fits, total, 1)), shift)), constant(Infinity, [samples]));
 }
 
 /** The maximum of each row, by elementwise steps: [N, L] -> [N]. */
