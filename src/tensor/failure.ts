@@ -42,7 +42,7 @@ export function statusError(failure: Failure, plan: CompiledPlan, calledFrom?: s
     case LABEL_OUT_OF_RANGE:
       return new PolluxError(
         'LABEL_OUT_OF_RANGE',
-        `crossEntropy: label ${failure.detail} of row ${failure.element} lies outside the classes${where}. Nothing was changed. ` +
+        `${step?.sources.some(({ op }) => op.name.startsWith('ctc')) ? 'ctc' : 'crossEntropy'}: label ${failure.detail} of row ${failure.element} lies outside the classes${where}. Nothing was changed. ` +
           `Labels are integers from 0 to classes - 1; check the data or the width of the last layer.${from}`,
       );
     case INDEX_OUT_OF_RANGE: {

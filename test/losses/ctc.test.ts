@@ -55,7 +55,10 @@ describe('ctc', () => {
     expect(() => losses.ctc(x, labels, integers([1]), ones)).toThrow('inputLengths');
     expect(() => losses.ctc(x, zeros([2, 1]) as Tensor, ones, ones)).toThrow('targets float32[2, 1] must be integers');
     expect(() => losses.ctc(x, labels, ones, ones, { blank: 3 })).toThrow('one of the 3 classes');
-    await expect(losses.ctc(x, integers([[1], [7]]), ones, ones).toArray()).rejects.toMatchObject({ code: 'LABEL_OUT_OF_RANGE' });
+    await expect(losses.ctc(x, integers([[1], [7]]), ones, ones).toArray()).rejects.toMatchObject({
+      code: 'LABEL_OUT_OF_RANGE',
+      message: expect.stringContaining('ctc: label 7 of row 1'),
+    });
   });
 
   it('is what a step descends, and its labels are read back', async () => {

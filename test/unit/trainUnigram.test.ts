@@ -40,9 +40,11 @@ describe('trainUnigram', () => {
   });
 
   it('leaves the event loop free', async () => {
+    const syllables = ['ba', 'le', 'ki', 'to', 'mu', 'san', 'ret', 'vil'];
+    const words = Array.from({ length: 1500 }, () => Array.from({ length: 6 }, () => pick(syllables)).join(''));
     let turns = 0;
     const clock = setInterval(() => turns++, 1);
-    await text.trainUnigram(lines, { vocabularySize: 80 });
+    await text.trainUnigram(words, { vocabularySize: 80 });
     clearInterval(clock);
     expect(turns).toBeGreaterThan(3);
   });
