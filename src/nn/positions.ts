@@ -52,6 +52,7 @@ export class SinusoidalPosition extends Module {
   }
 
   forward<S extends Shape, D extends DType>(x: Tensor<S, D>, options: PositionOptions = {}): Tensor<S, D> {
+    checkOptions('SinusoidalPosition.forward', options, ['offset']);
     requireSequence('SinusoidalPosition', x, this.size);
     return wrap(ops.add(x.value, sinusoids(placesOf(x.shape[1]!, options.offset), this.size, this.base)));
   }
@@ -75,6 +76,7 @@ export class LearnedPosition extends Module {
 
   /** @throws SHAPE_MISMATCH for more rows than there are places; with an offset beyond them the run fails with INDEX_OUT_OF_RANGE. */
   forward<S extends Shape, D extends DType>(x: Tensor<S, D>, options: PositionOptions = {}): Tensor<S, D> {
+    checkOptions('LearnedPosition.forward', options, ['offset']);
     requireSequence('LearnedPosition', x, this.size);
     const length = x.shape[1]!;
     if (length > this.maxLength)
@@ -120,6 +122,7 @@ export class RotaryPosition extends Module {
   }
 
   forward<S extends Shape, D extends DType>(x: Tensor<S, D>, options: PositionOptions = {}): Tensor<S, D> {
+    checkOptions('RotaryPosition.forward', options, ['offset']);
     requireLast('RotaryPosition', x, this.headSize, 'numbers of a head');
     return wrap(ops.rotary(x.value, { ...this.options, offset: options.offset?.value }));
   }

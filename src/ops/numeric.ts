@@ -1,4 +1,5 @@
 // Elementwise functions made of others.
+import { checkOptions } from '../errors.js';
 import type { Value } from '../graph/node.js';
 import { add, div, mul, neg, sub } from './arithmetic.js';
 import { maximum, mod, remainder } from './binary.js';
@@ -66,7 +67,9 @@ export interface NanToNumOptions {
 const LARGEST = 2 ** 128 * (1 - 2 ** -24);
 
 /** x with NaN and infinities replaced. */
-export function nanToNum(x: Value, { nan = 0, positive = LARGEST, negative = -LARGEST }: NanToNumOptions = {}): Value {
+export function nanToNum(x: Value, options: NanToNumOptions = {}): Value {
+  checkOptions('nanToNum', options, ['nan', 'positive', 'negative']);
+  const { nan = 0, positive = LARGEST, negative = -LARGEST } = options;
   return where(isNan(x), nan, where(equal(x, Infinity), positive, where(equal(x, -Infinity), negative, x)));
 }
 
@@ -81,7 +84,9 @@ export interface CloseOptions {
 }
 
 /** Whether |a - b| <= absolute + relative |b|; equal infinities are close. */
-export function isClose(a: Operand, b: Operand, { relative = 1e-5, absolute = 1e-8, equalNan = false }: CloseOptions = {}): Value {
+export function isClose(a: Operand, b: Operand, options: CloseOptions = {}): Value {
+  checkOptions('isClose', options, ['relative', 'absolute', 'equalNan']);
+  const { relative = 1e-5, absolute = 1e-8, equalNan = false } = options;
   const [left, right] = broadcastPair('isClose', a, b);
   const distance = abs(sub(left, right));
   const near = logicalAnd(isFinite(distance), lessEqual(distance, add(mul(abs(right), relative), absolute)));

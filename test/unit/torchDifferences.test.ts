@@ -75,3 +75,16 @@ describe('schedules', () => {
     expect(rate(8)).toBeCloseTo(4e-6, 12);
   });
 });
+
+describe('options', () => {
+  it('that nobody knows are refused, not passed over', () => {
+    const x = tensor([[1, 2]]);
+    const unknown = { positiveInfinity: 1, atol: 1, offsets: 1 } as object;
+    expect(() => x.nanToNum(unknown)).toThrow(/nanToNum.*positiveInfinity/);
+    expect(() => x.isClose(x, unknown)).toThrow(/isClose/);
+    expect(() => x.allClose(x, unknown)).toThrow(/isClose/);
+    const rows = tensor([[[1, 2]]]);
+    for (const layer of [new nn.SinusoidalPosition(2), new nn.LearnedPosition(4, 2)])
+      expect(() => layer.forward(rows, unknown)).toThrow(/Position.forward/);
+  });
+});
