@@ -1,9 +1,10 @@
-export type { ArrayField, Batch, Dataset, HostArray, LoaderOptions, LoaderState, Schema } from './data/index.js';
+export type { ArrayField, Batch, HostArray, LoaderOptions, LoaderState, Schema } from './data/index.js';
 export {
   ArrayDataset,
   augment,
   classLabels,
   DataLoader,
+  Dataset,
   datasets,
   kFold,
   SequenceDataset,

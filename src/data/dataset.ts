@@ -10,7 +10,7 @@ export const openSize = -1;
 
 /** Shape and dtype of one sample of a field; `shape` is [] for a class number. Its first size may be `openSize`. */
 export interface Field<S extends readonly number[] = readonly number[], D extends DType = DType> {
-  readonly shape: S;
+  readonly shape: Readonly<S>;
   readonly dtype: D;
 }
 

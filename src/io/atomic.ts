@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { createHash, randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
@@ -39,6 +39,9 @@ export interface Written {
  * @throws PolluxError IO_FAILED, with an earlier file of that name untouched; ABORTED when `signal` fires.
  */
 export async function writeAtomic(path: string, parts: Iterable<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<Written> {
+  const found = await stat(path).catch(() => undefined);
+  // Renaming over /dev/stdout, say, would take the device away from the whole system.
+  if (found && !found.isFile()) throw new PolluxError('IO_FAILED', `${path}: cannot write: it is no regular file.`);
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   try {

@@ -182,7 +182,7 @@ describe('options', () => {
     ['compile', 'state', () => compile({ states: [] } as never, (input: Tensor) => input)],
     ['run', 'signal', () => step.run([x], { signals: undefined } as never)],
     ['Trainer', 'metrics', () => new Trainer(model, { loss: losses.crossEntropy, optimizer: optim.sgd(), metric: ['accuracy'] } as never)],
-    ['metric', 'accuracy', () => new Trainer(model, { loss: losses.crossEntropy, optimizer: optim.sgd(), metrics: ['acuracy'] })],
+    ['metric', 'accuracy', () => new Trainer(model, { loss: losses.crossEntropy, optimizer: optim.sgd(), metrics: ['acuracy' as never] })],
     ['fit', 'epochs', () => trainer.fit(data, { epoch: 1 } as never)],
     ['fit', 'batchSize', () => trainer.fit(data, { epochs: 1, batchsize: 1 } as never)],
     ['fit.checkpoint', 'folder', () => trainer.fit(data, { epochs: 1, checkpoint: { foldr: 'x' } } as never)],
