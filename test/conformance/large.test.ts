@@ -72,6 +72,7 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
     call([real([7, 131, 263])], { axis: 1, reverse: false, exclusive: true }),
   ],
   cumulativeProduct: [call([real([140_001], 0.999, 1.001)], { axis: 0, reverse: false, exclusive: true })],
+  cumulativeMax: [false, true].map((reverse) => call([whole([1031], -99, 99)], { axis: 0, reverse })),
   cumulativeMin: [call([real([140_001])], { axis: 0, reverse: true }), call([real(MATRIX)], { axis: 0, reverse: false })],
   linearRecurrence: [call([real([2, 131_073], -0.9, 0.9), real([2, 131_073])], { axis: 1, reverse: true })],
   sort: [

@@ -110,6 +110,35 @@ inline typename Rule::State walk(const Rule& rule, const Running& p, typename Ru
   return state;
 }
 
+/// The same for an extreme along memory. Records are rare in long rows: a block without one is found by comparisons
+/// that do not wait for each other, and filled.
+template <typename T, bool largest>
+inline typename Extreme<T, largest>::State walk(const Extreme<T, largest>& rule, const Running& p,
+                                                typename Extreme<T, largest>::State state, int64_t line, int64_t begin,
+                                                int64_t end, bool writes) {
+  constexpr int64_t some = 64;
+  for (int64_t first = begin; first < end; first += some) {
+    const int64_t count = min64(some, end - first), low = p.reverse ? p.length - first - count : first;
+    const int64_t at = line + low;
+    bool changes = p.inner != 1 || p.exclusive || count < some;
+    if (!changes) {
+      int found = 0;
+      for (int64_t j = 0; j < some; ++j) {
+        const T x = rule.x[at + j];
+        found |= static_cast<int>(largest ? x >= state.value : x <= state.value) | static_cast<int>(x != x);
+      }
+      changes = found != 0;
+    }
+    if (changes) {
+      state = walk<Extreme<T, largest>>(rule, p, state, line, first, first + count, writes);
+    } else if (writes) {
+      for (int64_t j = 0; j < some; ++j) rule.y[at + j] = state.value;
+      for (int64_t j = 0; j < some; ++j) rule.places[at + j] = state.place;
+    }
+  }
+  return state;
+}
+
 template <typename Rule>
 void run(const Prepared& prepared, const RunContext& context) {
   const auto& p = parameters<Running>(prepared);
