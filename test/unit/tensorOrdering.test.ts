@@ -272,13 +272,13 @@ describe('scatter', () => {
 });
 
 describe('norm', () => {
-  it('has any order above 0', async () => {
+  it('has any order', async () => {
     const x = tensor([3, -4]);
     expect(await list(x.norm())).toBe(5);
     expect(await list(x.norm(0, { order: 1 }))).toBe(7);
     expect(await list(x.norm(0, { order: Number.POSITIVE_INFINITY, keepDims: true }))).toEqual([4]);
     expect(await list(tensor([0, 0]).norm(0, { order: 3 }))).toBe(0);
-    expect(() => x.norm(0, { order: 0 })).toThrow(RangeError);
+    expect(() => x.norm(0, { order: NaN })).toThrow(RangeError);
     expect(() => x.sum(0, { order: 1 } as object)).toThrow(/unknown option "order"/);
   });
 });
