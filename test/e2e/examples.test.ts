@@ -49,3 +49,16 @@ it.each(['mnist-softmax', 'mnist-dense128', 'mnist-functional'])('%s trains on M
   expect(output).toContain('epoch 1/1');
   expect(Number(/Test accuracy: (.*)/.exec(output)![1])).toBeGreaterThan(0.5);
 });
+
+it('text-classification learns from reviews', async () => {
+  const epochs = (await run('text-classification', '3', '600')).trim().split('\n');
+  const losses = epochs.filter((line) => /^\d /.test(line)).map((line) => Number(line.split(' ')[1]));
+  expect(losses).toHaveLength(3);
+  expect(losses[2]).toBeLessThan(0.9 * losses[0]!);
+});
+
+it('gan moves what it makes to where the data are', async () => {
+  const lines = (await run('gan', '750')).trim().split('\n');
+  expect(lines).toHaveLength(3);
+  expect(Math.abs(Number(/mean (.*) of/.exec(lines[2]!)![1]) - 2)).toBeLessThan(0.8);
+});
