@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "../../native/cpu/threads.h"
+
 namespace check {
 
 int failures = 0;
