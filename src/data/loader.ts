@@ -78,6 +78,8 @@ export class DataLoader<S extends Schema> implements AsyncIterable<Batch<S>> {
     this.#sampler = options.sampler;
     this.#samples = options.sampler?.length ?? dataset.length;
     this.#lengths = lengthRule(options.lengths);
+    if (options.sampler && typeof options.sampler.order !== 'function')
+      throw new TypeError('DataLoader: sampler must be one such as weightedSampler(weights), or { length, order(seed, epoch) }.');
     if (options.sampler && options.shuffle)
       throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: a sampler sets the order itself; leave out shuffle.');
     if (this.#samples === 0) throw new PolluxError('INVALID_ARGUMENT', 'DataLoader: the sampler gives no samples.');

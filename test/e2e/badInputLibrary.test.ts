@@ -243,6 +243,17 @@ describe('datasets of your own', () => {
   });
 });
 
+describe('samplers', () => {
+  it('that are none are told from those that give nothing', async () => {
+    await expectPlain(() => new DataLoader(samples(), { sampler: [0, 1] as never }), TypeError, 'sampler', 'order');
+    await expectCode(
+      () => new DataLoader(samples(), { sampler: { length: 0, order: () => new Uint32Array() } }),
+      'INVALID_ARGUMENT',
+      'no samples',
+    );
+  });
+});
+
 describe('sequences, tables and files', () => {
   it('with fractions where whole numbers belong are refused, not cut', async () => {
     await expectCode(() => new SequenceDataset({ ids: [[1], [2, 0.5]] }), 'DTYPE_MISMATCH', 'step 1 of sample 1 of ids', '0.5');
