@@ -123,24 +123,27 @@ export const vitMap: WeightMap = {
   ],
 };
 
-/** A convolution and its batch norm, by the names that a family gives to both. */
-const unit = (convolution: string, norm: string, ours: string): WeightRule[] => [
-  { from: `${convolution}.weight`, to: `${ours}.convolution.weight`, change: 'channelsLast' },
-  ...both(norm, `${ours}.norm`),
-  { from: `${norm}.running_mean`, to: `${ours}.norm.runningMean` },
-  { from: `${norm}.running_var`, to: `${ours}.norm.runningVariance` },
+/** A convolution and its batch norm, by the names that a family gives to both: layers `at` and `at + 1` of ours. */
+const unit = (convolution: string, norm: string, ours: string, at = 0): WeightRule[] => [
+  { from: `${convolution}.weight`, to: `${ours}.${at}.weight`, change: 'channelsLast' },
+  ...both(norm, `${ours}.${at + 1}`),
+  { from: `${norm}.running_mean`, to: `${ours}.${at + 1}.runningMean` },
+  { from: `${norm}.running_var`, to: `${ours}.${at + 1}.runningVariance` },
   ...unused(`${norm}.num_batches_tracked`),
 ];
+/** Convolutions of a block; each has a norm and an activation behind it. */
+const convolutions = [0, 1, 2];
 
 /** ResNet of Hugging Face. */
 export const resnetMap: WeightMap = {
   prefixes: ['resnet.'],
   rules: [
-    ...[
-      ['embedder.embedder', 'stem'],
-      ['encoder.stages.*.layers.*.layer.*', 'stages.*.*.units.*'],
-      ['encoder.stages.*.layers.*.shortcut', 'stages.*.*.shortcut'],
-    ].flatMap(([from, to]) => unit(`${from}.convolution`, `${from}.normalization`, to!)),
+    ...unit('embedder.embedder.convolution', 'embedder.embedder.normalization', 'stem'),
+    ...convolutions.flatMap((i) => {
+      const theirs = `encoder.stages.*.layers.*.layer.${i}`;
+      return unit(`${theirs}.convolution`, `${theirs}.normalization`, 'stages.*.*.body', 3 * i);
+    }),
+    ...unit('encoder.stages.*.layers.*.shortcut.convolution', 'encoder.stages.*.layers.*.shortcut.normalization', 'stages.*.*.shortcut'),
     ...both('classifier.1', 'classifier'),
   ],
 };
@@ -149,12 +152,13 @@ export const resnetMap: WeightMap = {
 export const torchvisionResnetMap: WeightMap = {
   rules: [
     ...unit('conv1', 'bn1', 'stem'),
-    ...[0, 1, 2, 3].flatMap((stage) => [
-      ...[0, 1, 2].flatMap((i) =>
-        unit(`layer${stage + 1}.*.conv${i + 1}`, `layer${stage + 1}.*.bn${i + 1}`, `stages.${stage}.*.units.${i}`),
-      ),
-      ...unit(`layer${stage + 1}.*.downsample.0`, `layer${stage + 1}.*.downsample.1`, `stages.${stage}.*.shortcut`),
-    ]),
+    ...[0, 1, 2, 3].flatMap((stage) => {
+      const theirs = `layer${stage + 1}.*`;
+      return [
+        ...convolutions.flatMap((i) => unit(`${theirs}.conv${i + 1}`, `${theirs}.bn${i + 1}`, `stages.${stage}.*.body`, 3 * i)),
+        ...unit(`${theirs}.downsample.0`, `${theirs}.downsample.1`, `stages.${stage}.*.shortcut`),
+      ];
+    }),
     ...both('fc', 'classifier'),
   ],
 };

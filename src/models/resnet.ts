@@ -16,59 +16,12 @@ export interface ResNetConfig {
   readonly classes: number;
 }
 
-/** A convolution without bias and a batch norm. */
-export class ConvolutionUnit extends nn.Module {
-  readonly convolution: nn.Conv2d;
-  readonly norm: nn.BatchNorm;
-
-  constructor(inSize: number, outSize: number, kernelSize: number, stride = 1) {
-    super();
-    this.convolution = new nn.Conv2d(inSize, outSize, kernelSize, {
-      stride,
-      padding: Math.floor(kernelSize / 2),
-      bias: false,
-      weightInit: nn.init.heNormal,
-    });
-    this.norm = new nn.BatchNorm(outSize);
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.norm.forward(this.convolution.forward(x) as Tensor);
-  }
-}
-
-/** Convolutions beside a shortcut, which is a 1x1 convolution where the shape changes (He et al. 2016). */
-export class ResNetBlock extends nn.Module {
-  readonly units: readonly ConvolutionUnit[];
-  readonly shortcut: ConvolutionUnit | undefined;
-
-  constructor(
-    readonly inSize: number,
-    readonly outSize: number,
-    options: { stride?: number; bottleneck?: boolean } = {},
-  ) {
-    super();
-    const { stride = 1, bottleneck = false } = options;
-    const inner = outSize / 4;
-    if (bottleneck && !Number.isInteger(inner))
-      throw new RangeError(`ResNetBlock: a bottleneck of ${outSize} channels needs a multiple of 4.`);
-    this.units = bottleneck
-      ? [new ConvolutionUnit(inSize, inner, 1), new ConvolutionUnit(inner, inner, 3, stride), new ConvolutionUnit(inner, outSize, 1)]
-      : [new ConvolutionUnit(inSize, outSize, 3, stride), new ConvolutionUnit(outSize, outSize, 3)];
-    this.shortcut = stride !== 1 || inSize !== outSize ? new ConvolutionUnit(inSize, outSize, 1, stride) : undefined;
-  }
-
-  forward(x: Tensor): Tensor {
-    const last = this.units.length - 1;
-    const y = this.units.reduce((z, unit, i) => (i < last ? nn.relu(unit.forward(z)) : unit.forward(z)), x);
-    return nn.relu(y.add(this.shortcut ? this.shortcut.forward(x) : x));
-  }
-}
+type Block = nn.ResNetBasicBlock | nn.ResNetBottleneckBlock;
 
 /** Residual network (He et al. 2016): images [batch, height, width, channels] to logits [batch, classes]. */
 export class ResNet extends nn.Module {
-  readonly stem: ConvolutionUnit;
-  readonly stages: readonly (readonly ResNetBlock[])[];
+  readonly stem: nn.Sequential;
+  readonly stages: readonly (readonly Block[])[];
   readonly classifier: nn.Linear;
 
   constructor(readonly config: ResNetConfig) {
@@ -78,11 +31,12 @@ export class ResNet extends nn.Module {
     const { sizes = [64, 128, 256, 512].map((size) => (bottleneck ? 4 * size : size)) } = config;
     if (sizes.length !== depths.length)
       throw new RangeError(`ResNet: ${sizes.length} sizes and ${depths.length} depths; give one of each for a stage.`);
-    this.stem = new ConvolutionUnit(channels, stemSize, 7, 2);
+    const Kind = bottleneck ? nn.ResNetBottleneckBlock : nn.ResNetBasicBlock;
+    this.stem = nn.convBlock(channels, stemSize, 7, { stride: 2 });
     let inSize = stemSize;
     this.stages = depths.map((depth, stage) =>
       Array.from({ length: depth }, (_, i) => {
-        const made = new ResNetBlock(inSize, sizes[stage]!, { stride: stage > 0 && i === 0 ? 2 : 1, bottleneck });
+        const made = new Kind(inSize, sizes[stage]!, { stride: stage > 0 && i === 0 ? 2 : 1 });
         inSize = sizes[stage]!;
         return made;
       }),
@@ -110,8 +64,8 @@ export class ResNet extends nn.Module {
   }
 
   forward(images: Tensor<Shape, 'float32'>): Tensor<readonly [number, number], 'float32'> {
-    const first = nn.maxPool2d(3, { stride: 2, padding: 1 })(nn.relu(this.stem.forward(images as Tensor)) as never) as Tensor;
-    const features = this.stages.flat().reduce((x, block) => block.forward(x), first);
+    const first = nn.maxPool2d(3, { stride: 2, padding: 1 })(this.stem.forward(images as never) as never) as Tensor;
+    const features = this.stages.flat().reduce((x, block) => block.forward(x as never) as Tensor, first);
     return this.classifier.forward(features.mean([1, 2]) as Tensor) as never;
   }
 }

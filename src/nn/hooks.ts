@@ -5,11 +5,9 @@ export interface ForwardEvent {
   readonly module: Module;
   /** Path of the module in the model that the hook was set on. */
   readonly path: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a module may take and give anything
-  readonly inputs: readonly any[];
+  readonly inputs: readonly unknown[];
   /** What it gave; undefined before the call. */
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  readonly output: any;
+  readonly output: unknown;
 }
 
 /** What a hook does: look, or return what stands in place of the inputs (a list) or of the output. */

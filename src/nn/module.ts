@@ -150,10 +150,9 @@ export abstract class Module implements Stateful {
 
   /** The module, parameter or buffer at a path; with a class it is checked, and typed. Throws INVALID_ARGUMENT. */
   get(path: string): Module | Tensor;
-  // biome-ignore lint/suspicious/noExplicitAny: a class with any constructor
-  get<T extends Module | Tensor>(path: string, type: abstract new (...args: any[]) => T): T;
+  get<T extends Module | Tensor>(path: string, type: abstract new (...args: never[]) => T): T;
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  get(path: string, type?: abstract new (...args: any[]) => unknown): unknown {
+  get(path: string, type?: abstract new (...args: never[]) => unknown): unknown {
     const found = lookUp(this, path);
     if (!type || found instanceof type) return found;
     throw new PolluxError('INVALID_ARGUMENT', `get: '${path}' is a ${found.constructor.name}, not a ${type.name}.`);

@@ -108,8 +108,11 @@ describe('hooks', () => {
   it('replace inputs and outputs, each as the one before left them', async () => {
     const model = new nn.Sequential(new nn.Linear(2, 2, { weightInit: nn.init.identity(), bias: false }));
     const x = tensor([[1, 2]]);
-    const first = model.onForward('0', { before: ({ inputs }) => [inputs[0].add(1)], after: ({ output }) => output.mul(10) });
-    using _ = model.onForward('0', ({ output }) => output.add(5));
+    const first = model.onForward('0', {
+      before: ({ inputs }) => [(inputs[0] as Tensor).add(1)],
+      after: ({ output }) => (output as Tensor).mul(10),
+    });
+    using _ = model.onForward('0', ({ output }) => (output as Tensor).add(5));
     expect(await numbers(model.forward(x))).toEqual([25, 35]);
     first.remove();
     expect(await numbers(model.forward(x))).toEqual([6, 7]);
@@ -127,7 +130,7 @@ describe('hooks', () => {
     await step(x);
     expect(step.plans).toBe(1);
     const handle = model.onForward('0', ({ output }) => {
-      inner = output;
+      inner = output as Tensor;
     });
     const result = await step(x);
     expect((result as { inner: Tensor }).inner.shape).toEqual([5, 2]);
