@@ -49,8 +49,8 @@ describe('losses, beside PyTorch', () => {
       compare(`gradient ${i}`, (await gradients[i]!.data()) as Float32Array, expected.data, size);
   });
 
-  it('stores a case of every loss', () => {
-    const names = Object.keys(losses).filter((name) => name !== 'with');
+  it('stores a case of every loss; that of ctc.test.ts takes lengths beside', () => {
+    const names = Object.keys(losses).filter((name) => !['with', 'ctc'].includes(name));
     expect([...new Set(cases.map(({ name }) => name as string))].sort()).toEqual(names.sort());
   });
 });
