@@ -5,10 +5,10 @@ import type { Module, StateDictionary } from '../nn/index.js';
 import * as ops from '../ops/index.js';
 import {
   currentTrace,
-  gradientsOf,
   leafTensor,
   outsideTidy,
   type Parameter,
+  reachedGradients,
   type Stateful,
   type Tensor,
   type TensorBase,
@@ -178,11 +178,21 @@ export class Optimizer implements Stateful {
   /**
    * One step down the gradient of a float32 scalar. In a compiled step the loss guards the commit: if it is NaN or infinite,
    * nothing is overwritten and the step rejects with NOT_FINITE. Outside, await it.
+   * @throws NOT_DIFFERENTIABLE for a loss that depends on none of the parameters: nothing would be learnt.
    */
   minimize(loss: Tensor): Promise<void> {
     const parameters = this.#trainable().map(([, parameter]) => parameter);
     currentTrace()?.checks.push(loss.value);
-    return this.apply(gradientsOf(loss, parameters), loss);
+    const reached = reachedGradients(loss, parameters);
+    if (!reached.some(Boolean))
+      throw new PolluxError(
+        'NOT_DIFFERENTIABLE',
+        `${this.name}: the loss depends on none of the model's trainable parameters. Was it detached, computed in noGrad, evaluated before, or made by another model?`,
+      );
+    return this.apply(
+      reached.map((gradient, i) => gradient ?? wrap(ops.zerosLike(parameters[i]!.value))),
+      loss,
+    );
   }
 
   /** One step with gradients in the order of the model's trainable parameters. `guard` must be finite for it to count. */

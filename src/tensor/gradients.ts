@@ -23,10 +23,18 @@ function seedOf(loss: Value, where: string): Value {
  * zero. Differentiable again.
  */
 export function gradientsOf(loss: Tensor, wrt: readonly TensorBase[]): Tensor[] {
-  const values = wrt.map((tensor) => tensor.value);
+  return reachedGradients(loss, wrt).map((gradient, i) => gradient ?? wrap(ops.zerosLike(wrt[i]!.value)));
+}
+
+/** @internal The same, undefined where the loss does not depend on the tensor. */
+export function reachedGradients(loss: Tensor, wrt: readonly TensorBase[]): (Tensor | undefined)[] {
   const result = tensorValue(loss, 'gradientsOf');
-  const found = ops.gradients([result], [seedOf(result, 'gradientsOf')], values);
-  return found.map((gradient, i) => wrap(gradient ?? ops.zerosLike(values[i]!)));
+  const found = ops.gradients(
+    [result],
+    [seedOf(result, 'gradientsOf')],
+    wrt.map((tensor) => tensor.value),
+  );
+  return found.map((gradient) => gradient && wrap(gradient));
 }
 
 type Differentiable = readonly Tensor[];

@@ -24,7 +24,7 @@ export * as fft from './fft.js';
 export { clearPlans, defaultDevice, resolveDevice, setDefaultDevice } from './evaluate.js';
 export { setThreads, threads } from '../runtime/index.js';
 export { concat, devices, evaluate, masked, memory, noGrad, oneHot, stack, tidy, where } from './functions.js';
-export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, valueAndGrad } from './gradients.js';
+export { checkpoint, customGradient, grad, type GradOptions, gradientsOf, reachedGradients, valueAndGrad } from './gradients.js';
 export { type ArrayOf, type NestedArray, type TypedArray, typedArray } from './host.js';
 export { type DrawSource, type Initializer, Parameter } from './parameter.js';
 export { draw, generator, seed } from './random.js';

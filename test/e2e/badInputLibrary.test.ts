@@ -111,6 +111,19 @@ describe('losses', () => {
   });
 });
 
+describe('a loss that no parameter enters', () => {
+  it('is refused: nothing would be learnt', async () => {
+    const model = new nn.Linear(2, 2);
+    const optimizer = optim.sgd({ learningRate: 0.1 }).for(model);
+    const step = compile({ state: [model, optimizer] }, (x: Tensor) => {
+      const loss = model.forward(x).detach().square().mean();
+      optimizer.minimize(loss);
+      return { loss };
+    });
+    await expectCode(() => step(tensor([[1, 2]])), 'NOT_DIFFERENTIABLE', 'none of the model', 'detached');
+  });
+});
+
 describe('callbacks', () => {
   it('that are none, or have a hook that is never called, are refused before training', async () => {
     const fitWith = (list: unknown) => () => trainerOf().fit(samples(), { epochs: 1, callbacks: list as never });
