@@ -53,11 +53,7 @@ export async function takeWeights(
       continue;
     }
     const array = changed(await source.read(name), placement.change, name);
-    for (const [to, part] of parts(name, array, placement.to)) {
-      // A tied weight that a file holds twice: once is enough.
-      if (!own.has(to) && found.has(name)) continue;
-      found.set(to, reshaped(part, own.get(to)?.shape));
-    }
+    for (const [to, part] of parts(name, array, placement.to)) found.set(to, reshaped(part, own.get(to)?.shape));
   }
   const kept = [...own.keys()].filter((name) => !found.has(name) && fresh?.test(name));
   if (kept.length) {
